@@ -1,0 +1,195 @@
+"""What the core needs from the outside: stores of files, REST targets, a clock.
+
+Adapters (`drbridge.adapters`) provide them over SFTP, S3 and HTTP; Airflow hooks build the adapters from connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach a system: the fields of an Airflow connection, without Airflow."""
+
+    conn_id: str
+    conn_type: str  # sftp | aws | http
+    host: str = ""
+    port: int | None = None
+    login: str = ""
+    password: str = field(default="", repr=False)
+    schema: str = ""
+    extra: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as the other side lists it.
+
+    Attributes:
+        mtime: seconds since 1970 UTC; never a cursor, only a sign of change.
+        version: a tag of this very content where the store has one (ETag), else empty.
+    """
+
+    name: str
+    size: int
+    mtime: float
+    version: str = ""
+
+
+class Upload(Protocol):
+    """A file on its way into a store; nobody sees it under its name before `complete`."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def complete(self, sha256: str, replaces: str | None = None) -> Entry:
+        """Puts the file in place under its name, whole and checked.
+
+        Args:
+            sha256: of all bytes written; the store's checksum is verified where it has one.
+            replaces: the version we put there before and may overwrite; None: the name must be free.
+
+        Raises:
+            AlreadyThere: the name is taken (by something other than `replaces`).
+        """
+        ...
+
+
+class FileStore(Protocol):
+    """One folder of a content server, or one prefix of a bucket. Names are plain file names, never paths."""
+
+    url: str
+
+    def list(self) -> list[Entry]:
+        """All files of the folder (no folders, no hidden temporary names of ours). A lost connection raises."""
+        ...
+
+    def stat(self, name: str) -> Entry | None:
+        """The file, or None only when the store says that it does not exist."""
+        ...
+
+    def ends_hash(self, name: str, size: int) -> str:
+        """Hash of the first and last 64 KiB: tells two looks at a growing or rewritten file apart."""
+        ...
+
+    def open(self, name: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Streams the file once, in large chunks.
+
+        Checks size and mtime before and after, and that as many bytes came as it has.
+
+        Raises:
+            Unstable: it changed, shrank or vanished while being read (raised from the iterator or on exit).
+        """
+        ...
+
+    def upload(self, name: str, size: int | None = None) -> AbstractContextManager[Upload]:
+        """Opens an upload; leaving the block without `complete` aborts it and leaves no trace."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Renames; on object storage copies and deletes. Never overwrites: an existing `new` raises AlreadyThere."""
+        ...
+
+    def remove(self, name: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class AlreadyThere(Exception):
+    """The name is taken at the target; `entry` is what lies there now."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(f"{entry.name} is already there")
+        self.entry = entry
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file sent as multipart/form-data part `file`, streamed.
+
+    Attributes:
+        content: gives the bytes afresh each time it is called.
+    """
+
+    name: str
+    size: int
+    content: Callable[[], Iterator[bytes]]
+    content_type: str = "text/csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: what goes over the wire, and the key that survives its retries."""
+
+    method: str
+    path: str
+    key: str
+    json: JsonValue = None
+    file: FilePart | None = None
+
+    @property
+    def is_read(self) -> bool:
+        return self.method == "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, whatever its status; the body is cut at 5 MB."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+
+class NotSent(Exception):
+    """The request never left: DNS, connect or TLS failed. Safe to send again."""
+
+
+class Lost(Exception):
+    """The request may have arrived: the line broke, time ran out, or the reply was no reply."""
+
+
+class RestTarget(Protocol):
+    """A REST side: base address, credentials, time limits. Used inside one event loop."""
+
+    async def call(self, call: Call) -> Reply:
+        """Sends once. A 401 refreshes the token and sends once more; redirects are returned, never followed.
+
+        Raises:
+            NotSent: nothing left this machine.
+            Lost: it may have arrived.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time of day, UTC."""
+        ...
+
+    def monotonic(self) -> float: ...
+
+
+class Outside(Protocol):
+    """Opens what systems.toml names; the one thing exchange needs to reach other systems."""
+
+    def store(self, url: str) -> FileStore:
+        """`sftp://<connection id>/<folder>` or `s3://<connection id>/<bucket>/<prefix>`."""
+        ...
+
+    def target(self, conn_id: str) -> RestTarget: ...
+
+
+__all__ = [
+    "AlreadyThere", "Call", "Clock", "Connection", "Entry", "FilePart", "FileStore", "JsonValue",
+    "Lost", "NotSent", "Outside", "Reply", "RestTarget", "Upload",
+]  # fmt: skip
