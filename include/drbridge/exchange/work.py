@@ -1,0 +1,113 @@
+"""What one run of a flow is asked to do."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from drbridge.errors import BadInput
+
+Resend = Literal["nothing", "failed", "unknown", "all"]
+
+
+class Work(BaseModel):
+    """The window of work of one run.
+
+    Attributes:
+        who: the person who asked, or "schedule"; kept in the audit of every resend.
+        file: name or glob; None is every file.
+        since, until: business dates in [since, until), UTC.
+        resend: which settled parcels to send again: refused ones, those in doubt, or all.
+        dry_run: show the calls that would be sent, send none.
+        by_hand: a person asked, so waiting times left over from an outage are cut short.
+        settled_too: show files that are settled already, so that a backfill's grid has a row for each of its day.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    who: str = "schedule"
+    file: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    resend: Resend = "nothing"
+    dry_run: bool = False
+    by_hand: bool = False
+    settled_too: bool = False
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.since and self.until and self.since >= self.until:
+            raise ValueError("since is not before until")
+        if self.resend in ("failed", "all") and not self.is_narrowed:
+            raise ValueError(f"resend={self.resend} needs a file, or since and until, so that not everything goes again")
+        return self
+
+    @property
+    def is_narrowed(self) -> bool:
+        return self.file is not None or self.since is not None or self.until is not None
+
+    def wants_name(self, name: str) -> bool:
+        return self.file is None or self.file == name or fnmatch.fnmatchcase(name, self.file)
+
+    def wants_time(self, business_at: datetime | None) -> bool:
+        """Whether a business date lies in the window; an unknown one is decided once the file has been read."""
+        if business_at is None:
+            return True
+        return not (self.since and business_at < self.since) and not (self.until and business_at >= self.until)
+
+
+def work_of(
+    run_type: str,
+    params: Mapping[str, object],
+    interval: tuple[datetime, datetime] | None,
+    who: str | None,
+) -> Work:
+    """Turns what Airflow knows of a run into its window of work.
+
+    Args:
+        run_type: scheduled, manual, asset_triggered or backfill.
+        params: the trigger form: file, since, until, resend, dry_run; a backfill's conf may carry resend and dry_run.
+        interval: the run's data interval, absent for manual and asset-triggered runs.
+        who: the Airflow user, if a person started it.
+
+    Raises:
+        BadInput: the form asks for something that cannot be, with the reason.
+    """
+    asked = {name: value for name in ("file", "resend", "dry_run") if (value := params.get(name)) not in (None, "")}
+    since, until = _time(params.get("since")), _time(params.get("until"))
+    if run_type == "backfill" and interval is not None and since is None and until is None:
+        since, until = interval
+    by_hand = run_type in ("manual", "backfill")
+    try:
+        return Work.model_validate(
+            {
+                **asked,
+                "since": since,
+                "until": until,
+                "who": who or ("a person" if by_hand else "schedule"),
+                "by_hand": by_hand,
+                "settled_too": run_type == "backfill",
+            }
+        )
+    except ValidationError as error:
+        reason = "; ".join(str(problem["msg"]) for problem in error.errors())
+        raise BadInput(
+            "The run was asked for something that cannot be", detail=reason, fix="correct the form and trigger again",
+            code="bad_params",
+        ) from error  # fmt: skip
+
+
+def _time(value: object) -> datetime | None:
+    if value in (None, ""):
+        return None
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadInput(
+            f"{value!r} is not a date or time", fix="write it like 2026-07-14 or 2026-07-14T18:00:00Z", code="bad_params"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,219 @@
+"""The ledger's tables. Times are seconds since 1970 UTC; rows of files are not rows of the ledger."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", _Id, primary_key=True, autoincrement=True)
+
+
+# One thing that arrived. A file without rows is told apart by its name as well, in name_key.
+intakes = Table(
+    "intakes",
+    metadata,
+    _id(),
+    Column("noun", String(40), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("name_key", Text, nullable=False, default=""),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("accepted", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("duplicate", BigInteger, nullable=False),
+    Column("refusal_code", String(60)),
+    Column("refusal_text", Text),
+    Column("business_at", Float, nullable=False),
+    Column("taken_at", Float, nullable=False),
+    UniqueConstraint("noun", "sha256", "name_key"),
+)
+
+# Where and under which name an intake was seen. A sighting is over once the source is renamed.
+sightings = Table(
+    "sightings",
+    metadata,
+    _id(),
+    Column("intake_id", _Id, ForeignKey("intakes.id"), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime", Float, nullable=False),
+    Column("ends_hash", String(64), nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("renamed_to", Text),
+    Column("renamed_at", Float),
+    Index(None, "source", "name"),
+    Index(None, "intake_id"),
+)
+
+# What the last looks at a source saw: two that agree a quiet time apart make a file whole.
+looks = Table(
+    "looks",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime", Float, nullable=False),
+    Column("ends_hash", String(64), nullable=False),
+    Column("since_at", Float, nullable=False),
+)
+
+# When a flow's source was last listed.
+patrols = Table(
+    "patrols",
+    metadata,
+    Column("flow", String(80), primary_key=True),
+    Column("looked_at", Float, nullable=False),
+)
+
+# One intake on its way to one destination.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    Column("intake_id", _Id, ForeignKey("intakes.id"), nullable=False),
+    Column("flow", String(80), nullable=False),
+    Column("destination", String(80), nullable=False),
+    Column("lane", String(200), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("business_at", Float, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("rejected_rows", BigInteger, nullable=False, default=0),
+    Column("duplicate_rows", BigInteger, nullable=False, default=0),
+    Column("superseded_rows", BigInteger, nullable=False, default=0),
+    Column("flagged_rows", BigInteger, nullable=False, default=0),
+    Column("generation", Integer, nullable=False, default=0),
+    Column("note", Text),
+    Column("opened_at", Float, nullable=False),
+    Column("ended_at", Float),
+    UniqueConstraint("intake_id", "flow", "destination"),
+    Index(None, "lane", "state"),
+    Index(None, "flow", "state"),
+)
+
+# One request or one stored object of a delivery: the staged rows [first_row, last_row].
+parcels = Table(
+    "parcels",
+    metadata,
+    _id(),
+    Column("delivery_id", _Id, ForeignKey("deliveries.id"), nullable=False),
+    Column("first_row", BigInteger, nullable=False),
+    Column("last_row", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("generation", Integer, nullable=False, default=0),
+    Column("state", String(12), nullable=False),
+    Column("epoch", BigInteger, nullable=False, default=0),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("next_at", Float, nullable=False, default=0.0),
+    Column("ended_at", Float),
+    Column("code", String(60)),
+    Column("text", Text),
+    Column("version", Text),
+    Index(None, "delivery_id", "state"),
+)
+
+# Rows and files refused: the first hundred of each, and how many per code.
+problems = Table(
+    "problems",
+    metadata,
+    _id(),
+    Column("intake_id", _Id, ForeignKey("intakes.id"), nullable=False),
+    Column("delivery_id", _Id, ForeignKey("deliveries.id")),
+    Column("line", BigInteger),
+    Column("field", Text),
+    Column("code", String(60), nullable=False),
+    Column("text", Text, nullable=False),
+    Index(None, "intake_id"),
+)
+problem_counts = Table(
+    "problem_counts",
+    metadata,
+    Column("intake_id", _Id, ForeignKey("intakes.id"), primary_key=True),
+    Column("code", String(60), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+# Every time something went over the wire, or may have. Append-only.
+attempts = Table(
+    "attempts",
+    metadata,
+    _id(),
+    Column("parcel_id", _Id, ForeignKey("parcels.id"), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("outcome", String(12), nullable=False),
+    Column("status", Integer),
+    Column("detail", Text),
+    Index(None, "parcel_id"),
+)
+
+# The right to work on a lane for a while.
+leases = Table(
+    "leases",
+    metadata,
+    Column("lane", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+# How each target fares: its circuit breaker and the time it asked us to stay away until.
+targets = Table(
+    "targets",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("open_until", Float, nullable=False, default=0.0),
+    Column("not_before", Float, nullable=False, default=0.0),
+    Column("last_error", Text),
+)
+
+# The files a run was given, in order: a cleared run shows each under the number it had.
+given_files = Table(
+    "given_files",
+    metadata,
+    Column("dag_id", String(120), primary_key=True),
+    Column("run_id", String(250), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+# Acts of persons, with who and why. Append-only.
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("act", String(60), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
