@@ -18,6 +18,7 @@ class Work(BaseModel):
     """The window of work of one run.
 
     Attributes:
+        run: what asked for it, "<dag id>/<run id>"; a run's resend is carried out once, however often it is cleared.
         who: the person who asked, or "schedule"; kept in the audit of every resend.
         file: name or glob; None is every file.
         since, until: business dates in [since, until), UTC.
@@ -29,6 +30,7 @@ class Work(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    run: str = ""
     who: str = "schedule"
     file: str | None = None
     since: datetime | None = None
@@ -65,6 +67,7 @@ def work_of(
     params: Mapping[str, object],
     interval: tuple[datetime, datetime] | None,
     who: str | None,
+    run: str = "",
 ) -> Work:
     """Turns what Airflow knows of a run into its window of work.
 
@@ -73,6 +76,7 @@ def work_of(
         params: the trigger form: file, since, until, resend, dry_run; a backfill's conf may carry resend and dry_run.
         interval: the run's data interval, absent for manual and asset-triggered runs.
         who: the Airflow user, if a person started it.
+        run: "<dag id>/<run id>".
 
     Raises:
         BadInput: the form asks for something that cannot be, with the reason.
@@ -86,6 +90,7 @@ def work_of(
         return Work.model_validate(
             {
                 **asked,
+                "run": run,
                 "since": since,
                 "until": until,
                 "who": who or ("a person" if by_hand else "schedule"),

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from sqlalchemy import Connection, Engine, Float, create_engine, event, literal_column
+from sqlalchemy import Connection, Engine, Float, Table, create_engine, event, literal_column
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.elements import ColumnElement
@@ -115,3 +117,9 @@ def clock(tx: Tx) -> ColumnElement[float]:
     if tx.dialect.name == "sqlite":
         return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Float)
     return literal_column("extract(epoch from clock_timestamp())::float8", Float)
+
+
+def insert_if_new(tx: Tx, table: Table, **values: object) -> bool:
+    """Inserts a row unless its key is there already; says whether it did. Safe against a racing twin."""
+    dialect = sqlite_insert if tx.dialect.name == "sqlite" else postgresql_insert
+    return tx.execute(dialect(table).values(**values).on_conflict_do_nothing()).rowcount > 0

@@ -1,0 +1,27 @@
+"""The command line `drbridge`: look at files, ledger and sandbox without the Airflow UI."""
+
+from __future__ import annotations
+
+import typer
+
+from drbridge.cli.check import check
+from drbridge.cli.docs import docs
+from drbridge.cli.ledger import ledger
+from drbridge.cli.sandbox import sandbox
+from drbridge.cli.trace import trace
+
+app = typer.Typer(
+    name="drbridge",
+    help="Carries demand-response data between a utility's systems: nothing lost, nothing sent twice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(check)
+app.command()(sandbox)
+app.command()(trace)
+app.command()(docs)
+app.add_typer(ledger, name="ledger")
+
+__all__ = ["app"]

@@ -1,0 +1,117 @@
+"""`drbridge ledger`: what is where, and whether the books balance."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Row
+
+from drbridge.cli.desk import open_desk, told_plainly
+from drbridge.exchange.desk import Desk
+from drbridge.ledger import deliveries, intakes, parcels
+from drbridge.ledger.deliveries import Balance
+
+ledger = typer.Typer(help="What is where, and whether the books balance.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+OfFlow = Annotated[str | None, typer.Option("--flow", help="Only this flow (DAG id).")]
+
+
+def _rows(desk: Desk, flow: str | None) -> list[tuple[Row[Any], Balance]]:
+    with desk.ledger.read() as tx:
+        rows = tx.execute(deliveries.with_intakes(flow=flow)).all()
+        books = deliveries.balances(tx, [row.id for row in rows])
+    return [(row, books[row.id]) for row in rows]
+
+
+def _when(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def _line(row: Row[Any], balance: Balance) -> dict[str, object]:
+    return {
+        "id": row.id, "flow": row.flow, "destination": row.destination, "file": row.name, "state": str(row.state),
+        "business_at": _when(row.business_at), **balance.as_dict(),
+    }  # fmt: skip
+
+
+def _print(rows: list[dict[str, object]], title: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table(title=title)
+    for name in rows[0] if rows else ("nothing yet",):
+        table.add_column(name, justify="right" if rows and isinstance(rows[0][name], int) else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+@ledger.command("list")
+def list_(flow: OfFlow = None, as_json: AsJson = False) -> None:
+    """Lists every delivery with where its rows are.
+
+    Example: drbridge ledger list --flow dacs_derms_device_score
+    """
+    with told_plainly():
+        _print([_line(row, balance) for row, balance in _rows(open_desk(), flow)], "Deliveries", as_json)
+
+
+@ledger.command()
+def show(delivery: Annotated[int, typer.Argument(help="The number in the first column of `ledger list`.")]) -> None:
+    """Shows one delivery: its book, its problems, its parcels.
+
+    Example: drbridge ledger show 7
+    """
+    with told_plainly():
+        desk = open_desk()
+        found = [(row, balance) for row, balance in _rows(desk, None) if row.id == delivery]
+        if not found:
+            print(f"There is no delivery {delivery}; see: drbridge ledger list")
+            raise typer.Exit(1)
+        row, balance = found[0]
+        _print([_line(row, balance)], row.name, False)
+        with desk.ledger.read() as tx:
+            problems = intakes.first_problems(tx, row.intake_id, row.id)
+            pieces = parcels.of_delivery(tx, row.id)
+        shown = [{"line": each.line or "", "field": each.field or "", "code": each.code, "text": each.text} for each in problems]
+        _print(shown, "Problems (the first hundred)", False)
+        _print(
+            [
+                {"rows": f"{each.first_row}-{each.last_row}", "state": each.state, "tries": each.tries,
+                 "next": _when(each.next_at or None), "answer": f"{each.code or ''} {each.text or ''}".strip()}
+                for each in pieces[:100]
+            ],
+            f"Parcels ({len(pieces)}, the first hundred)", False,
+        )  # fmt: skip
+
+
+@ledger.command()
+def balance(flow: OfFlow = None, as_json: AsJson = False) -> None:
+    """Adds the books up per flow and destination; exit code 1 when one does not balance.
+
+    Example: drbridge ledger balance
+    """
+    with told_plainly():
+        lines, good = _sums(_rows(open_desk(), flow))
+        _print(lines, "Books", as_json)
+        if not good:
+            raise typer.Exit(1)
+
+
+def _sums(rows: list[tuple[Row[Any], Balance]]) -> tuple[list[dict[str, object]], bool]:
+    sums: dict[tuple[str, str], dict[str, int]] = {}
+    for row, book in rows:
+        total = sums.setdefault((row.flow, row.destination), {"files": 0, **dict.fromkeys(book.as_dict(), 0)})
+        total["files"] += 1
+        for name, value in book.as_dict().items():
+            total[name] += value
+    lines: list[dict[str, object]] = [
+        {"flow": flow, "destination": destination, **total} for (flow, destination), total in sorted(sums.items())
+    ]
+    return lines, all(book.balances for _, book in rows)

@@ -1,0 +1,150 @@
+"""The REST operations of the other systems: how each request is built from staged rows and how its answer reads.
+
+An endpoint in `systems.toml` names one of these; the field names are those the other side publishes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from drbridge.contracts import enrollment_ack, event_outcome
+from drbridge.errors import Misconfigured
+from drbridge.exchange.staging import Need
+from drbridge.ports import JsonValue, Reply
+from drbridge.systems import Endpoint, Site
+
+Fields = Mapping[str, str | None]
+Shape = Literal["file", "chunk", "row", "answer"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a 2xx reply says: whether it is an answer at all, and the reason if it refuses after all."""
+
+    is_answer: bool
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One REST operation.
+
+    Attributes:
+        shape: what one request carries: the whole file as an attachment, a chunk of rows, one row, or an answer.
+        body: builds the JSON body from the fields of the rows (chunk, row).
+        done_words: words in a refusal that mean that the target has it already.
+        names_a_resource: the path names a record, so that 404 speaks of the record and not of our settings.
+    """
+
+    name: str
+    shape: Shape
+    body: Callable[[Sequence[Fields], Site], JsonValue] | None = None
+    done_words: tuple[str, ...] = ()
+    names_a_resource: bool = False
+
+    @property
+    def can_split(self) -> bool:
+        return self.shape == "chunk"
+
+    @property
+    def need(self) -> Need:
+        return Need(raw=self.shape == "file", fields=self.shape in ("chunk", "row"))
+
+    def path(self, template: str, rows: Sequence[Fields]) -> str:
+        """The path with the names in braces filled in from the row."""
+        return template.format_map(rows[0]) if "{" in template else template
+
+    def is_already_done(self, body: bytes) -> bool:
+        """Whether a refusal means that the target has it already: judged by its message, never by echoed data."""
+        text = self.reason(body).lower()
+        return any(word in text for word in self.done_words)
+
+    def reason(self, body: bytes) -> str:
+        """The target's own words for a refusal, shortened; never the whole body, which may name customers."""
+        data = _json(body)
+        if isinstance(data, dict):
+            found = _find(data, ("detail", "message", "messageText", "comments", "title"))
+            return found[:254]
+        return ""
+
+    def read_answer(self, reply: Reply) -> Answer:
+        """Reads a 2xx reply. An empty body is an answer; a page for humans is none; an error inside is a refusal."""
+        if not reply.body.strip():
+            return Answer(True)
+        data = _json(reply.body)
+        if not isinstance(data, dict | list):
+            return Answer(False)
+        if isinstance(data, dict) and _says_error(data):
+            return Answer(True, self.reason(reply.body) or "it answered 2xx with an error inside")
+        return Answer(True)
+
+
+def _json(body: bytes) -> JsonValue:
+    try:
+        value: JsonValue = json.loads(body)
+    except ValueError:
+        return None
+    return value
+
+
+def _find(data: Mapping[str, JsonValue], names: Sequence[str]) -> str:
+    for name in names:
+        value = data.get(name)
+        if isinstance(value, str) and value:
+            return value
+    for value in data.values():
+        if isinstance(value, dict) and (found := _find(value, names)):
+            return found
+    return ""
+
+
+def _says_error(data: Mapping[str, JsonValue]) -> bool:
+    if data.get("hasError") is True or isinstance(data.get("error"), str | dict):
+        return True
+    status = data.get("status")
+    return "problemDetailDocument" in data or (isinstance(status, str) and status.upper() in ("ERROR", "FAILURE"))
+
+
+def _outcomes(rows: Sequence[Fields], site: Site) -> JsonValue:
+    return {"postOutcomeList": [event_outcome.to_post_outcome(row, site.program_event_key) for row in rows]}
+
+
+def _sync_request(rows: Sequence[Fields], site: Site) -> JsonValue:
+    return enrollment_ack.to_update_sync_request(rows[0], site.default_message_category)
+
+
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        Operation("device_score_file", "file"),
+        Operation("load_forecast_file", "file"),
+        Operation(
+            "update_sync_request", "row", _sync_request, done_words=("duplicate", "already"), names_a_resource=True
+        ),
+        Operation("post_event_outcome", "chunk", _outcomes),
+        Operation("acknowledge", "answer", done_words=("duplicate", "already")),
+    )
+}
+
+
+def operation_of(endpoint: Endpoint) -> Operation:
+    """The operation an endpoint names.
+
+    Raises:
+        Misconfigured: there is none of that name, or it cannot be asked what became of a request.
+    """
+    operation = OPERATIONS.get(endpoint.operation)
+    if operation is None:
+        raise Misconfigured(
+            f"Endpoint {endpoint.name} names the operation {endpoint.operation}, which is unknown",
+            fix=f"use one of {', '.join(OPERATIONS)} in systems.toml",
+        )
+    if endpoint.unknown == "query":
+        raise Misconfigured(
+            f"Endpoint {endpoint.name} cannot be asked what became of a request",
+            fix='set unknown = "park" in systems.toml, or "resend" if it knows a repeated record by its own key',
+        )
+    return operation

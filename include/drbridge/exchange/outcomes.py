@@ -1,0 +1,88 @@
+"""What an HTTP reply means for a parcel: done, refused, later, in doubt, or stop everything.
+
+Our reading of the status codes, with each operation's own "already done" and "business refusal" taken into account.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from drbridge.exchange.operations import Operation
+from drbridge.ledger.parcels import Claim, Outcome
+from drbridge.ledger.states import ParcelState
+from drbridge.ports import Lost, NotSent, Reply
+from drbridge.systems import Endpoint
+
+FIRST_WAIT_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 900.0
+DEFAULT_RETRY_AFTER = 30.0
+
+
+def back_off(tries: int) -> float:
+    """Seconds to wait before the next try: grows with each, at most 15 minutes, spread so that workers do not march in step."""
+    return random.uniform(0.5, 1.0) * min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 12))
+
+
+def retry_after_of(reply: Reply, now: datetime) -> float | None:
+    """The time a reply asks us to stay away, in seconds; it may be given as seconds or as a date."""
+    value = next((text for name, text in reply.headers.items() if name.lower() == "retry-after"), "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value) if value else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+
+
+def judge_failure(error: NotSent | Lost, claim: Claim) -> Outcome:
+    """What a request without a reply means: it never left, or nobody knows."""
+    if isinstance(error, NotSent):
+        return Outcome(
+            ParcelState.PENDING, "unreachable", str(error), wait_seconds=back_off(claim.tries), target_failed=True
+        )
+    return Outcome(ParcelState.UNKNOWN, "no_answer", str(error), wait_seconds=back_off(claim.tries), target_failed=True)
+
+
+def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, now: datetime) -> Outcome:
+    """What a reply means for its parcel."""
+    status = reply.status
+    wait = back_off(claim.tries)
+    if 200 <= status < 300:
+        return _judge_success(reply, operation, wait)
+    if status in (400, 409, 422) and operation.is_already_done(reply.body):
+        return Outcome(ParcelState.ACKED, "already_done", "the target had it already", status)
+    if status in (400, 413, 422) and claim.rows > 1 and operation.can_split:
+        return Outcome(ParcelState.SPLIT, "split", f"refused as a whole with HTTP {status}; sent again in halves", status)
+    if status in (400, 409, 413, 422) or (status == 404 and operation.names_a_resource):
+        return Outcome(ParcelState.REJECTED, f"http_{status}", operation.reason(reply.body) or f"HTTP {status}", status)
+    if status in (408, 425, 429):
+        asked = retry_after_of(reply, now)
+        pause = DEFAULT_RETRY_AFTER if asked is None else asked
+        return Outcome(ParcelState.PENDING, "busy", f"HTTP {status}", status, wait_seconds=pause, retry_after=pause)
+    if status >= 500:
+        asked = retry_after_of(reply, now) if status == 503 else None
+        return Outcome(
+            ParcelState.UNKNOWN, f"http_{status}", f"HTTP {status}", status,
+            wait_seconds=max(wait, asked or 0.0), retry_after=asked, target_failed=True,
+        )  # fmt: skip
+    return Outcome(
+        ParcelState.PENDING, "misconfigured", f"{endpoint.method} {endpoint.path} answered HTTP {status}", status,
+        wait_seconds=LONGEST_WAIT_SECONDS, stop=True,
+    )  # fmt: skip
+
+
+def _judge_success(reply: Reply, operation: Operation, wait: float) -> Outcome:
+    verdict = operation.read_answer(reply)
+    if verdict.is_answer:
+        if verdict.refusal:
+            return Outcome(ParcelState.REJECTED, "refused", verdict.refusal, reply.status)
+        return Outcome(ParcelState.ACKED, "accepted", "", reply.status)
+    return Outcome(
+        ParcelState.UNKNOWN, "no_valid_answer", "it answered 2xx with something that is no answer", reply.status,
+        wait_seconds=wait, target_failed=True,
+    )  # fmt: skip

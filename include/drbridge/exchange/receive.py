@@ -1,0 +1,267 @@
+"""Receiving a file: one pass that hashes, checks and stages it, then one transaction that writes it down.
+
+Shared by `take` (the rows travel later, by request) and `relay` (the bytes travel on while they are read).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from drbridge.checks import FileCheck, FileReport, Limits
+from drbridge.contracts import CONTRACTS, Contract
+from drbridge.errors import BadInput
+from drbridge.exchange.cutting import cut
+from drbridge.exchange.desk import Desk
+from drbridge.exchange.operations import operation_of
+from drbridge.exchange.staging import Need, StagedFile
+from drbridge.ledger import audit, deliveries, intakes, leases, parcels
+from drbridge.ledger.database import Tx
+from drbridge.ledger.deliveries import NewDelivery, lane_of, relay_lane_of
+from drbridge.ledger.intakes import Arrival, Fingerprint
+from drbridge.ledger.leases import Lease
+from drbridge.ledger.parcels import Span
+from drbridge.ledger.states import DeliveryState, ParcelState
+from drbridge.ports import FileStore
+from drbridge.systems import Destination, Endpoint, Flow, Store
+
+KEEP_LEASE_EVERY_SECONDS = 30.0
+
+OpenFile = Callable[[], AbstractContextManager[Iterator[bytes]]]
+
+
+@dataclass(frozen=True)
+class Received:
+    """A file read to its end.
+
+    Attributes:
+        staged: what was staged of it; None when it was refused whole.
+        refusal: why it does not travel (broken, or more bad rows than the threshold), or None.
+    """
+
+    contract: Contract
+    report: FileReport
+    staged: StagedFile | None
+    seen: Fingerprint
+    source: str
+    refusal: BadInput | None
+    business_at: float
+
+    @property
+    def arrival(self) -> Arrival:
+        report = self.report
+        return Arrival(
+            noun=self.contract.noun,
+            sha256=report.sha256,
+            name_key=self.seen.name if report.rows == 0 else "",
+            name=self.seen.name,
+            source=self.source,
+            bytes=report.bytes,
+            rows=report.rows,
+            accepted=report.accepted,
+            rejected=report.rejected,
+            duplicate=report.duplicate,
+            refusal_code=self.refusal.code if self.refusal else None,
+            refusal_text=str(self.refusal) if self.refusal else None,
+            business_at=self.business_at,
+        )
+
+
+def contract_of(flow: Flow, name: str) -> Contract:
+    """The contract a file falls under by the start of its name.
+
+    Raises:
+        BadInput: the flow takes no file of this name.
+    """
+    noun = flow.noun_of(name)
+    if noun is None:
+        raise BadInput(
+            f"The flow {flow.name} takes no file called {name}", code="unknown_name",
+            fix=f"its files start with {', '.join(flow.prefixes)}",
+        )  # fmt: skip
+    return CONTRACTS[noun]
+
+
+def needed(desk: Desk, source: str, noun: str) -> Need:
+    """What the destinations of all flows that share the file need staged."""
+    need = Need()
+    for flow in desk.systems.flows_sharing(source, noun):
+        for name in flow.deliver:
+            destination = desk.systems.destination(name)
+            if isinstance(destination, Endpoint):
+                need = need | operation_of(destination).need
+    return need
+
+
+def read_file(desk: Desk, flow: Flow, seen: Fingerprint, open_file: OpenFile, lease: Lease) -> Received:
+    """Reads, hashes, checks and stages a file in one pass, keeping the lease while it goes."""
+    contract = contract_of(flow, seen.name)
+    site = desk.systems.site
+    run = desk.staging.begin(contract, needed(desk, flow.source, contract.noun))
+    try:
+        check = FileCheck(
+            contract,
+            workdir=run.folder / "check",
+            now=desk.clock.now(),
+            delimiter=flow.delimiter,
+            limits=Limits(max_bytes=site.max_file_bytes, max_unpacked_bytes=site.max_unpacked_bytes),
+        )
+        with _kept(desk, lease) as keep:
+            for block in check.blocks(open_file):
+                keep()
+                run.write(block)
+        report = check.report()
+        staged = None if report.refusal else run.publish(report)
+    finally:
+        run.discard()
+    return Received(
+        contract, report, staged, seen, flow.source, _refusal(desk, flow, report), _business_at(contract, report, seen)
+    )
+
+
+@contextmanager
+def _kept(desk: Desk, lease: Lease) -> Iterator[Callable[[], None]]:
+    last = desk.clock.monotonic()
+
+    def keep() -> None:
+        nonlocal last
+        if desk.clock.monotonic() - last >= KEEP_LEASE_EVERY_SECONDS:
+            with desk.ledger.write() as tx:
+                leases.keep(tx, lease)
+            last = desk.clock.monotonic()
+
+    yield keep
+
+
+def _refusal(desk: Desk, flow: Flow, report: FileReport) -> BadInput | None:
+    if report.refusal or not report.rejected:
+        return report.refusal
+    threshold = desk.systems.threshold(flow)
+    share = 100 * report.rejected / report.rows
+    if share <= threshold:
+        return None
+    return BadInput(
+        f"{report.rejected} of {report.rows} rows are refused ({share:.1f} %), more than the {threshold:g} % allowed",
+        detail=", ".join(f"{code}: {count}" for code, count in report.problem_counts.items()),
+        fix="correct the file at its source, or raise reject_threshold_percent and give the file its old name back",
+        code="over_threshold",
+    )
+
+
+def _business_at(contract: Contract, report: FileReport, seen: Fingerprint) -> float:
+    moment: datetime | None = contract.business_at_from_name(seen.name) or report.business_at
+    return (moment or datetime.fromtimestamp(seen.mtime, UTC)).timestamp()
+
+
+def write_down(desk: Desk, tx: Tx, received: Received) -> Row[Any]:
+    """Writes the intake, its deliveries and their parcels, in the caller's transaction; a known one is only sighted.
+
+    A file that we had marked as refused and that has its old name back is judged anew: a person asked for it.
+    """
+    arrival = received.arrival
+    asked_again = intakes.was_refused_before(tx, received.source, received.seen.name, desk.systems.site.error_prefix)
+    intake_id = intakes.add(tx, arrival, received.report.problem_counts, received.report.first_problems)
+    known = intakes.find(tx, arrival.noun, arrival.sha256, arrival.name_key)
+    assert known is not None
+    intakes.sight(tx, known.id, received.source, received.seen)
+    if intake_id is not None:
+        for flow in desk.systems.flows_sharing(received.source, arrival.noun):
+            for destination in flow.deliver:
+                open_delivery(desk, tx, intake_id, flow, destination, received)
+    elif asked_again == known.id:
+        judge_again(desk, tx, known.id, received)
+    return known
+
+
+def judge_again(desk: Desk, tx: Tx, intake_id: int, received: Received) -> None:
+    """Opens what was refused of an intake once more, by today's settings; what was accepted stays as it is."""
+    audit.note(tx, "a person at the source", "resend failed", received.seen.name, "the file was given its old name back")
+    for row in deliveries.of_intake(tx, intake_id):
+        if row.state == DeliveryState.REFUSED and received.refusal is None:
+            deliveries.forget_refusal(tx, row.id)
+            open_delivery(desk, tx, intake_id, desk.systems.flow(row.flow), row.destination, received)
+        elif row.state == DeliveryState.DONE:
+            resend_parcels(tx, row, received.report.sha256, (ParcelState.REJECTED,))
+
+
+def resend_parcels(tx: Tx, delivery: Row[Any], intake_sha: str, states: Sequence[ParcelState]) -> int:
+    """Has the rows of settled parcels sent again under new keys, in a new generation; returns how many parcels."""
+    old = parcels.of_delivery(tx, delivery.id, *states)
+    if not old:
+        return 0
+    generation = deliveries.reopen(tx, delivery.id)
+    spans = [Span(row.first_row, row.last_row, row.rows) for row in old]
+    parcels.retire(tx, [row.id for row in old])
+    return parcels.add(tx, delivery.id, intake_sha, delivery.destination, spans, generation)
+
+
+def open_delivery(desk: Desk, tx: Tx, intake_id: int, flow: Flow, name: str, received: Received) -> None:
+    """Opens one delivery of an intake, with its parcels; does nothing when it is there already."""
+    report, destination = received.report, desk.systems.destination(name)
+    if isinstance(destination, Store):
+        lane = relay_lane_of(flow.name, name, report.sha256)
+    else:
+        lane = lane_of(flow.name, name)
+    new, spans = _plan(desk, tx, received, flow, destination, lane)
+    delivery_id = deliveries.add(tx, intake_id, received.business_at, new)
+    if delivery_id is None:
+        return
+    parcels.add(tx, delivery_id, report.sha256, name, spans)
+    if new.state == DeliveryState.REFUSED or deliveries.settle(tx, [delivery_id]):
+        owe_answer(tx, intake_id, flow, received.business_at)
+
+
+def _plan(
+    desk: Desk, tx: Tx, received: Received, flow: Flow, destination: Destination, lane: str
+) -> tuple[NewDelivery, Iterable[Span]]:
+    report, name = received.report, destination.name
+    if received.refusal is not None:
+        refused, why = report.rows - report.duplicate, str(received.refusal)
+        return NewDelivery(
+            flow.name, name, lane, DeliveryState.REFUSED, report.rows, refused, report.duplicate, note=why
+        ), ()
+    if isinstance(destination, Store):
+        whole = NewDelivery(flow.name, name, lane, DeliveryState.OPEN, report.rows, flagged_rows=report.rejected)
+        return whole, [Span(0, max(report.rows - 1, 0), report.rows)]
+    plan = cut(desk, tx, received, flow, destination)
+    return NewDelivery(
+        flow.name, name, lane, DeliveryState.OPEN, report.rows, report.rejected, report.duplicate, plan.superseded_rows
+    ), plan.spans
+
+
+def owe_answer(tx: Tx, intake_id: int, flow: Flow, business_at: float) -> None:
+    """A delivery has ended: its sender is owed an acknowledgement, itself a delivery."""
+    if flow.answer is None:
+        return
+    lane = lane_of(flow.name, flow.answer)
+    new = NewDelivery(flow.name, flow.answer, lane, DeliveryState.OPEN, rows=1)
+    delivery_id, generation = deliveries.add(tx, intake_id, business_at, new), 0
+    if delivery_id is None:
+        delivery_id, generation = deliveries.again(tx, intake_id, flow.name, flow.answer)
+    intake = intakes.by_id(tx, intake_id)
+    parcels.add(tx, delivery_id, intake.sha256 + intake.name_key, flow.answer, [Span(0, 0, 1)], generation)
+
+
+def fingerprint(store: FileStore, name: str) -> Fingerprint | None:
+    """A quick look at a file: size, mtime and both ends; None when it is not there."""
+    entry = store.stat(name)
+    if entry is None:
+        return None
+    return Fingerprint(name, entry.size, entry.mtime, store.ends_hash(name, entry.size))
+
+
+def known_intake(desk: Desk, source: str, name: str, seen: Fingerprint | None) -> Row[Any] | None:
+    """The intake that a file is already known as, if it has not changed since, or has been archived by us."""
+    with desk.ledger.read() as tx:
+        sighting = intakes.last_sighting(tx, source, name) if seen is None else intakes.sighting(tx, source, name)
+        if sighting is None:
+            return None
+        same = seen is None or (sighting.size, sighting.mtime, sighting.ends_hash) == (
+            seen.size, seen.mtime, seen.ends_hash,
+        )  # fmt: skip
+        return intakes.by_id(tx, sighting.intake_id) if same else None

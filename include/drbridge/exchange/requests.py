@@ -1,0 +1,94 @@
+"""Building the request of a parcel from what was staged: the same bytes each time it is built."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from threading import Lock
+
+from drbridge.errors import Interrupted
+from drbridge.exchange.acks import acknowledgement
+from drbridge.exchange.desk import Desk
+from drbridge.exchange.operations import Fields, operation_of
+from drbridge.exchange.staging import StagedFile
+from drbridge.ledger.parcels import Claim
+from drbridge.ports import Call, FilePart, JsonValue
+from drbridge.systems import Endpoint
+
+READ_AHEAD_ROWS = 20_000
+
+
+class Requests:
+    """Builds the requests of one endpoint."""
+
+    def __init__(self, desk: Desk, endpoint: Endpoint) -> None:
+        self.desk, self.endpoint, self.operation = desk, endpoint, operation_of(endpoint)
+        self._lock = Lock()
+        self._window: tuple[tuple[str, int], int, dict[int, Fields]] | None = None
+        self._open = lru_cache(maxsize=8)(desk.staging.open)
+
+    def staged(self, claim: Claim) -> StagedFile:
+        """What was staged of the parcel's file.
+
+        Raises:
+            Interrupted: it is not there (another machine's disk, or swept).
+        """
+        found = self._open(claim.noun, claim.sha256)
+        if found is None:
+            raise Interrupted(
+                f"What was staged of {claim.file_name} is not to be found",
+                detail=str(self.desk.staging.folder(claim.noun, claim.sha256)),
+                fix="make sure that all workers see the same DRBRIDGE_STAGING",
+            )
+        return found
+
+    def build(self, claim: Claim) -> Call:
+        """The request of a parcel; called from many threads."""
+        method, shape = self.endpoint.method, self.operation.shape
+        if shape == "answer":
+            return Call(method, self.endpoint.path, claim.key, json=self._answer(claim))
+        if shape == "file":
+            return Call(method, self.endpoint.path, claim.key, file=self._attachment(claim))
+        with self._lock:
+            rows = self._rows(claim)
+        assert self.operation.body is not None
+        body = self.operation.body(rows, self.desk.systems.site)
+        return Call(method, self.operation.path(self.endpoint.path, rows), claim.key, json=body)
+
+    def preview(self, claim: Claim) -> dict[str, object]:
+        """What would be sent, in words a person can read."""
+        call = self.build(claim)
+        return {
+            "method": call.method, "path": call.path, "connection": self.endpoint.connection, "key": call.key,
+            "file": claim.file_name, "first_row": claim.first_row, "last_row": claim.last_row, "rows": claim.rows,
+            "bytes": call.file.size if call.file else None,
+        }  # fmt: skip
+
+    def _attachment(self, claim: Claim) -> FilePart:
+        staged, where = self.staged(claim), (claim.destination, claim.first_row, claim.last_row)
+        name = claim.file_name.removesuffix(".gz").removesuffix(".zip")
+        return FilePart(name, staged.bytes_between(*where), lambda: staged.content(*where))
+
+    def _answer(self, claim: Claim) -> JsonValue:
+        with self.desk.ledger.read() as tx:
+            return acknowledgement(tx, claim.intake_id, claim.delivery_id)
+
+    def _rows(self, claim: Claim) -> list[Fields]:
+        """The fields of the parcel's live rows; a window ahead is kept, for the next parcels will ask for it."""
+        kept = self._window
+        if kept is None or kept[0] != (claim.sha256, self._window_of(claim)) or claim.last_row > kept[1]:
+            kept = self._window = self._read_window(claim)
+        rows = kept[2]
+        return [rows[row] for row in range(claim.first_row, claim.last_row + 1) if row in rows]
+
+    def _window_of(self, claim: Claim) -> int:
+        return claim.first_row // READ_AHEAD_ROWS
+
+    def _read_window(self, claim: Claim) -> tuple[tuple[str, int], int, dict[int, Fields]]:
+        staged, window = self.staged(claim), self._window_of(claim)
+        first = window * READ_AHEAD_ROWS
+        last = max(first + READ_AHEAD_ROWS - 1, claim.last_row)
+        rows: dict[int, Fields] = {}
+        for _, frame in staged.frames(claim.destination, first, last):
+            numbers = frame["row"].to_list()
+            rows.update(zip(numbers, frame.drop("row", "line", "raw", strict=False).to_dicts(), strict=True))
+        return (claim.sha256, window), last, rows

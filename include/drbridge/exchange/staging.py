@@ -1,0 +1,229 @@
+"""Staging: what was taken in, kept as Parquet until it is delivered and for as long as it may be asked for again.
+
+    <root>/<noun>/<sha256>/00000.parquet ...   one part per 8 MiB block, never changed
+                           excluded.parquet    rows staged before the end showed them to be duplicates or contradictory
+                           rejects.csv         every refused row: line, field, code, text, the row as it came
+                           manifest.json       written last: a folder with one is whole
+    <root>/tmp/                                work under way, swept after a day
+
+Rows are numbered from 0 in the order of the file; parcels point at ranges of these numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import polars as pl
+
+from drbridge.checks import CheckedBlock, FileReport
+from drbridge.contracts import Contract
+from drbridge.errors import Misconfigured
+from drbridge.ledger.database import home
+
+SWEEP_AFTER_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the destinations of a noun need staged: the bytes of each line, the fields of each row, or only its keys."""
+
+    raw: bool = False
+    fields: bool = False
+
+    def __or__(self, other: Need) -> Need:
+        return Need(self.raw or other.raw, self.fields or other.fields)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Parquet part: the staged rows [first_row, first_row + rows)."""
+
+    name: str
+    first_row: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a staged folder holds."""
+
+    noun: str
+    sha256: str
+    header: bytes
+    rows: int
+    parts: tuple[Part, ...]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self) | {"header": base64.b64encode(self.header).decode()}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        data = json.loads(text)
+        parts = tuple(Part(**part) for part in data.pop("parts"))
+        return cls(**data | {"header": base64.b64decode(data["header"]), "parts": parts})
+
+
+class Staging:
+    """The staging area: DRBRIDGE_STAGING, a folder all workers see, by default under `home()`.
+
+    Raises:
+        Misconfigured: the address is not a `file://` folder.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self.url = url or os.environ.get("DRBRIDGE_STAGING") or (home() / "staging").as_uri()
+        address = urlsplit(self.url)
+        if address.scheme != "file":
+            raise Misconfigured(
+                f"DRBRIDGE_STAGING is {self.url}", fix="give it as file:///folder, on a disk that all workers share"
+            )
+        self.root = Path(address.path)
+
+    def folder(self, noun: str, sha256: str) -> Path:
+        return self.root / noun / sha256
+
+    def open(self, noun: str, sha256: str) -> StagedFile | None:
+        """What was staged of these bytes, or None when nothing was."""
+        manifest = self.folder(noun, sha256) / "manifest.json"
+        return StagedFile(manifest.parent) if manifest.exists() else None
+
+    def begin(self, contract: Contract, need: Need) -> StagingRun:
+        """Starts staging one file in a working folder of its own."""
+        folder = self.root / "tmp" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        return StagingRun(self, folder, contract, need)
+
+    def sweep(self) -> int:
+        """Removes working folders that nobody has touched for a day; returns how many."""
+        old = time.time() - SWEEP_AFTER_SECONDS
+        work = self.root / "tmp"
+        stale = [path for path in work.iterdir() if path.stat().st_mtime < old] if work.exists() else []
+        for path in stale:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(stale)
+
+
+class StagingRun:
+    """One file being staged; `publish` makes it whole and visible, `discard` leaves nothing."""
+
+    def __init__(self, staging: Staging, folder: Path, contract: Contract, need: Need) -> None:
+        self.staging, self.folder, self.contract, self.need = staging, folder, contract, need
+        self.parts: list[Part] = []
+        self.rows = 0
+
+    def write(self, block: CheckedBlock) -> None:
+        """Adds one part."""
+        frame = block.frame
+        keys = [name for name in self.contract.key if name in frame.columns]
+        kept = frame if self.need.fields else frame.select("line", *keys)
+        if self.need.raw:
+            kept = kept.with_columns(block.raw().alias("raw"))
+        name = f"{len(self.parts):05d}.parquet"
+        kept.write_parquet(self.folder / name, compression="zstd", compression_level=1)
+        self.parts.append(Part(name, self.rows, frame.height))
+        self.rows += frame.height
+
+    def publish(self, report: FileReport) -> StagedFile:
+        """Names the folder by content, manifest last; a twin that was faster wins, with the same content."""
+        report.excluded.write_parquet(self.folder / "excluded.parquet")
+        shutil.copyfile(report.rejects_path, self.folder / "rejects.csv")
+        manifest = Manifest(self.contract.noun, report.sha256, report.header, self.rows, tuple(self.parts))
+        (self.folder / "manifest.json").write_text(manifest.to_json())
+        _sync_tree(self.folder)
+        target = self.staging.folder(self.contract.noun, report.sha256)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.rename(target)
+        except OSError:
+            if not (target / "manifest.json").exists():
+                raise
+            self.discard()
+        return StagedFile(target)
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in (*folder.iterdir(), folder):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+class StagedFile:
+    """A file in staging: its rows by number."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        return Manifest.from_json((self.folder / "manifest.json").read_text())
+
+    @cached_property
+    def excluded_lines(self) -> pl.Series:
+        return pl.read_parquet(self.folder / "excluded.parquet")["line"]
+
+    @property
+    def rejects(self) -> Path:
+        return self.folder / "rejects.csv"
+
+    def superseded_lines(self, destination: str) -> pl.Series | None:
+        """Lines of this file that a newer one had already settled when its parcels for the destination were cut."""
+        path = self._superseded_path(destination)
+        return pl.read_parquet(path)["line"] if path.exists() else None
+
+    def supersede(self, destination: str, lines: pl.Series) -> None:
+        """Keeps which lines a newer file has overtaken at a destination; they are left out of every parcel."""
+        path = self._superseded_path(destination)
+        draft = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
+        pl.DataFrame({"line": lines}).write_parquet(draft)
+        draft.replace(path)
+
+    def _superseded_path(self, destination: str) -> Path:
+        return self.folder / f"superseded-{destination}.parquet"
+
+    def frames(
+        self, destination: str, first: int = 0, last: int | None = None, columns: list[str] | None = None
+    ) -> Iterator[tuple[int, pl.DataFrame]]:
+        """The live rows in [first, last], part by part: the number of the part's first row, and a frame with `row`."""
+        last = self.manifest.rows - 1 if last is None else last
+        overtaken = self.superseded_lines(destination)
+        for part in self.manifest.parts:
+            if part.first_row > last or part.first_row + part.rows <= first:
+                continue
+            frame = self._part(part, columns).with_row_index("row", offset=part.first_row)
+            frame = frame.filter(pl.col("row").is_between(first, last))
+            if self.excluded_lines.len():
+                frame = frame.filter(~pl.col("line").is_in(self.excluded_lines.implode()))
+            if overtaken is not None:
+                frame = frame.filter(~pl.col("line").is_in(overtaken.implode()))
+            yield part.first_row, frame
+
+    def _part(self, part: Part, columns: list[str] | None) -> pl.DataFrame:
+        wanted = None if columns is None else list(dict.fromkeys(["line", *columns]))
+        return pl.read_parquet(self.folder / part.name, columns=wanted)
+
+    def bytes_between(self, destination: str, first: int, last: int) -> int:
+        """How many bytes `content` gives: the header and the live lines."""
+        frames = self.frames(destination, first, last, ["raw"])
+        return len(self.manifest.header) + sum(int(frame["raw"].bin.size().sum()) for _, frame in frames)
+
+    def content(self, destination: str, first: int, last: int) -> Iterator[bytes]:
+        """The header and the live lines of [first, last], bytes as they came."""
+        yield self.manifest.header
+        for _, frame in self.frames(destination, first, last, ["raw"]):
+            yield b"".join(frame["raw"].to_list())

@@ -1,0 +1,204 @@
+"""Deliveries: one intake on its way to one destination, and whether its book balances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, case, delete, func, select, update
+
+from drbridge.ledger.database import Tx, clock, insert_if_new
+from drbridge.ledger.states import MOVING, SETTLED, UNFINISHED, DeliveryState, ParcelState
+from drbridge.ledger.tables import deliveries, intakes, parcels
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Where every row of a delivery is; `rows` is the sum of the others but `flagged`.
+
+    Attributes:
+        flagged: rows with a problem that travelled on inside a relayed file; they are counted as acked.
+    """
+
+    rows: int
+    acked: int
+    rejected: int
+    duplicate: int
+    superseded: int
+    parked: int
+    open: int
+    flagged: int
+
+    @property
+    def again(tx: Tx, intake_id: int, flow: str, destination: str) -> tuple[int, int]:
+    """Reopens the delivery of an intake to a destination; returns its id and its new generation."""
+    row = find(tx, intake_id, flow, destination)
+    assert row is not None
+    return row.id, reopen(tx, row.id)
+
+
+def forget_refusal(tx: Tx, delivery_id: int) -> None:
+    """Takes a refused delivery, which never had a parcel, out of the way of its second judgement."""
+    tx.execute(
+        delete(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.REFUSED)
+    )
+
+
+def balances(self) -> bool:
+        parts = self.acked + self.rejected + self.duplicate + self.superseded + self.parked + self.open
+        return self.rows == parts
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """What a new delivery starts with; rows that never travel are counted here, the others by their parcels."""
+
+    flow: str
+    destination: str
+    lane: str
+    state: DeliveryState
+    rows: int
+    rejected_rows: int = 0
+    duplicate_rows: int = 0
+    superseded_rows: int = 0
+    flagged_rows: int = 0
+    note: str | None = None
+
+
+def lane_of(flow: str, destination: str) -> str:
+    """What must arrive in order: all parcels of one flow at one destination."""
+    return f"{flow} > {destination}"
+
+
+def relay_lane_of(flow: str, destination: str, sha256: str) -> str:
+    """A relayed file is a lane of its own: files pass each other freely."""
+    return f"{flow} > {destination} > {sha256[:32]}"
+
+
+def add(tx: Tx, intake_id: int, business_at: float, new: NewDelivery) -> int | None:
+    """Opens a delivery; None when it is there already."""
+    now = clock(tx)
+    fresh = insert_if_new(
+        tx, deliveries,
+        **asdict(new) | {"state": new.state.value}, intake_id=intake_id, business_at=business_at,
+        generation=0, opened_at=now,
+        ended_at=now if new.state in SETTLED else None,
+    )  # fmt: skip
+    if not fresh:
+        return None
+    row = find(tx, intake_id, new.flow, new.destination)
+    assert row is not None
+    return int(row.id)
+
+
+def find(tx: Tx, intake_id: int, flow: str, destination: str) -> Row[Any] | None:
+    return tx.execute(
+        select(deliveries).where(
+            deliveries.c.intake_id == intake_id,
+            deliveries.c.flow == flow,
+            deliveries.c.destination == destination,
+        )
+    ).first()
+
+
+def by_id(tx: Tx, delivery_id: int) -> Row[Any]:
+    return tx.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one()
+
+
+def of_intake(tx: Tx, intake_id: int) -> list[Row[Any]]:
+    return list(tx.execute(select(deliveries).where(deliveries.c.intake_id == intake_id).order_by(deliveries.c.id)))
+
+
+def with_intakes(*, flow: str | None = None) -> Select[Any]:
+    """Deliveries beside the names and hashes of what they carry, oldest business date first."""
+    look = select(
+        deliveries, intakes.c.noun, intakes.c.sha256, intakes.c.name, intakes.c.source, intakes.c.refusal_text
+    ).join_from(deliveries, intakes)
+    if flow is not None:
+        look = look.where(deliveries.c.flow == flow)
+    return look.order_by(deliveries.c.business_at, deliveries.c.id)
+
+
+def settle(tx: Tx, delivery_ids: Iterable[int]) -> list[int]:
+    """Ends those of the deliveries that have no unfinished parcel left; returns which."""
+    ended: list[int] = []
+    for delivery_id in delivery_ids:
+        unfinished = (
+            select(parcels.c.id)
+            .where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(UNFINISHED))
+            .limit(1)
+        )
+        if tx.execute(unfinished).first() is not None:
+            continue
+        done = tx.execute(
+            update(deliveries)
+            .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.OPEN)
+            .values(state=DeliveryState.DONE.value, ended_at=clock(tx))
+        )
+        if done.rowcount:
+            ended.append(delivery_id)
+    return ended
+
+
+def reopen(tx: Tx, delivery_id: int) -> int:
+    """A person wants rows of a delivery to go again: it is open, and its new parcels get a generation of their own."""
+    tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(state=DeliveryState.OPEN.value, ended_at=None, generation=deliveries.c.generation + 1)
+    )
+    return int(tx.execute(select(deliveries.c.generation).where(deliveries.c.id == delivery_id)).scalar_one())
+
+
+def again(tx: Tx, intake_id: int, flow: str, destination: str) -> tuple[int, int]:
+    """Reopens the delivery of an intake to a destination; returns its id and its new generation."""
+    row = find(tx, intake_id, flow, destination)
+    assert row is not None
+    return row.id, reopen(tx, row.id)
+
+
+def forget_refusal(tx: Tx, delivery_id: int) -> None:
+    """Takes a refused delivery, which never had a parcel, out of the way of its second judgement."""
+    tx.execute(
+        delete(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.REFUSED)
+    )
+
+
+def balances(tx: Tx, delivery_ids: Sequence[int]) -> dict[int, Balance]:
+    """Each delivery's book, its parcels added up."""
+    if not delivery_ids:
+        return {}
+
+    def rows_in(*states: ParcelState) -> Any:
+        return func.coalesce(func.sum(case((parcels.c.state.in_(states), parcels.c.rows), else_=0)), 0)
+
+    look = (
+        select(
+            deliveries,
+            rows_in(ParcelState.ACKED).label("acked"),
+            rows_in(ParcelState.REJECTED).label("refused"),
+            rows_in(ParcelState.SUPERSEDED).label("overtaken"),
+            rows_in(ParcelState.PARKED).label("parked"),
+            rows_in(*MOVING).label("open"),
+        )
+        .join_from(deliveries, parcels, parcels.c.delivery_id == deliveries.c.id, isouter=True)
+        .where(deliveries.c.id.in_(delivery_ids))
+        .group_by(deliveries.c.id)
+    )
+    return {
+        row.id: Balance(
+            rows=row.rows,
+            acked=int(row.acked),
+            rejected=int(row.rejected_rows + row.refused),
+            duplicate=row.duplicate_rows,
+            superseded=int(row.superseded_rows + row.overtaken),
+            parked=int(row.parked),
+            open=int(row.open),
+            flagged=row.flagged_rows,
+        )
+        for row in tx.execute(look)
+    }

@@ -1,0 +1,184 @@
+"""Intakes: what arrived, told apart by its bytes, and where it was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from drbridge.contracts import Problem
+from drbridge.ledger.database import Tx, clock, insert_if_new
+from drbridge.ledger.tables import intakes, patrols, problem_counts, problems, sightings
+
+KEPT_PROBLEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file that was read to its end: its identity and what the check found.
+
+    Attributes:
+        name_key: the file's name when it has no rows (two empty files are two arrivals), else empty.
+        refusal_code, refusal_text: why it was refused whole, if it was.
+        business_at: seconds since 1970 UTC.
+    """
+
+    noun: str
+    sha256: str
+    name_key: str
+    name: str
+    source: str
+    bytes: int
+    rows: int
+    accepted: int
+    rejected: int
+    duplicate: int
+    refusal_code: str | None
+    refusal_text: str | None
+    business_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a listing and a look at both ends say of a file; no proof of its content, only a sign of change."""
+
+    name: str
+    size: int
+    mtime: float
+    ends_hash: str
+
+
+def find(tx: Tx, noun: str, sha256: str, name_key: str) -> Row[Any] | None:
+    """The intake of these very bytes, if they came before."""
+    return tx.execute(
+        select(intakes).where(
+            intakes.c.noun == noun, intakes.c.sha256 == sha256, intakes.c.name_key == name_key
+        )
+    ).first()
+
+
+def by_id(tx: Tx, intake_id: int) -> Row[Any]:
+    return tx.execute(select(intakes).where(intakes.c.id == intake_id)).one()
+
+
+def add(tx: Tx, arrival: Arrival, counts: Mapping[str, int], first: Iterable[Problem]) -> int | None:
+    """Writes an arrival down with its problems; None when a twin wrote the same bytes down first."""
+    values = {field: getattr(arrival, field) for field in Arrival.__dataclass_fields__}
+    if not insert_if_new(tx, intakes, **values, taken_at=clock(tx)):
+        return None
+    row = find(tx, arrival.noun, arrival.sha256, arrival.name_key)
+    assert row is not None
+    kept = [
+        {"intake_id": row.id, "line": each.line, "field": each.field, "code": each.code, "text": each.text}
+        for _, each in zip(range(KEPT_PROBLEMS), first, strict=False)
+    ]
+    if kept:
+        tx.execute(insert(problems), kept)
+    if counts:
+        tx.execute(
+            insert(problem_counts),
+            [{"intake_id": row.id, "code": code, "count": count} for code, count in counts.items()],
+        )
+    return int(row.id)
+
+
+def sight(tx: Tx, intake_id: int, source: str, seen: Fingerprint) -> None:
+    """Notes under which name an intake lies in a source now."""
+    known = sighting(tx, source, seen.name)
+    if known is not None and known.intake_id == intake_id:
+        tx.execute(
+            update(sightings)
+            .where(sightings.c.id == known.id)
+            .values(size=seen.size, mtime=seen.mtime, ends_hash=seen.ends_hash)
+        )
+        return
+    tx.execute(
+        insert(sightings).values(
+            intake_id=intake_id, source=source, name=seen.name, size=seen.size, mtime=seen.mtime,
+            ends_hash=seen.ends_hash, seen_at=clock(tx),
+        )
+    )  # fmt: skip
+
+
+def sighting(tx: Tx, source: str, name: str) -> Row[Any] | None:
+    """The newest sighting under this name that has not been renamed since."""
+    return tx.execute(
+        select(sightings)
+        .where(sightings.c.source == source, sightings.c.name == name, sightings.c.renamed_at.is_(None))
+        .order_by(sightings.c.id.desc())
+        .limit(1)
+    ).first()
+
+
+def last_sighting(tx: Tx, source: str, name: str) -> Row[Any] | None:
+    """The newest sighting under this name, renamed since or not."""
+    return tx.execute(
+        select(sightings)
+        .where(sightings.c.source == source, sightings.c.name == name)
+        .order_by(sightings.c.id.desc())
+        .limit(1)
+    ).first()
+
+
+def sightings_of(tx: Tx, source: str, names: Iterable[str]) -> dict[str, Row[Any]]:
+    """The newest unrenamed sighting of each name."""
+    wanted = list(names)
+    found: dict[str, Row[Any]] = {}
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        for row in tx.execute(
+            select(sightings)
+            .where(sightings.c.source == source, sightings.c.name.in_(part), sightings.c.renamed_at.is_(None))
+            .order_by(sightings.c.id)
+        ):
+            found[row.name] = row
+    return found
+
+
+def was_refused_before(tx: Tx, source: str, name: str, error_prefix: str) -> int | None:
+    """The intake of a file that we marked as refused and a person gave its old name back, if this is one."""
+    return tx.execute(
+        select(sightings.c.intake_id)
+        .where(sightings.c.source == source, sightings.c.name == name, sightings.c.renamed_to == error_prefix + name)
+        .order_by(sightings.c.id.desc())
+        .limit(1)
+    ).scalar()
+
+
+def renamed(tx: Tx, source: str, name: str, new_name: str) -> None:
+    """The source file has its verdict's name now; its sighting is over."""
+    tx.execute(
+        update(sightings)
+        .where(sightings.c.source == source, sightings.c.name == name, sightings.c.renamed_at.is_(None))
+        .values(renamed_to=new_name, renamed_at=clock(tx))
+    )
+
+
+def patrolled(tx: Tx, flow: str) -> None:
+    """Somebody has listed the flow's source just now."""
+    insert_if_new(tx, patrols, flow=flow, looked_at=0.0)
+    tx.execute(update(patrols).where(patrols.c.flow == flow).values(looked_at=clock(tx)))
+
+
+def last_patrols(tx: Tx) -> dict[str, float]:
+    """Seconds since each flow's source was last listed."""
+    now = clock(tx)
+    return {row.flow: float(row.ago) for row in tx.execute(select(patrols.c.flow, (now - patrols.c.looked_at).label("ago")))}
+
+
+def codes(tx: Tx, intake_id: int) -> dict[str, int]:
+    """How many problems of each code the check found."""
+    return {row.code: row.count for row in tx.execute(
+        select(problem_counts.c.code, problem_counts.c.count.label("count")).where(problem_counts.c.intake_id == intake_id)
+    )}  # fmt: skip
+
+
+def first_problems(tx: Tx, intake_id: int, delivery_id: int | None = None) -> list[Row[Any]]:
+    """The first problems kept: those of the check, and those of one delivery if it is named."""
+    where = problems.c.intake_id == intake_id
+    mine = problems.c.delivery_id.is_(None) if delivery_id is None else func.coalesce(
+        problems.c.delivery_id, delivery_id
+    ) == delivery_id  # fmt: skip
+    return list(tx.execute(select(problems).where(where, mine).order_by(problems.c.id).limit(KEPT_PROBLEMS)))

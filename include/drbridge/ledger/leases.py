@@ -1,0 +1,78 @@
+"""Leases: the right to work on a lane for a while, numbered so that a late worker can be told from the present one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select, update
+
+from drbridge.errors import Interrupted
+from drbridge.ledger.database import Tx, clock, insert_if_new
+from drbridge.ledger.tables import leases
+
+LEASE_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lane held by one worker.
+
+    Attributes:
+        epoch: grows with each change of hands; writes carrying an older one change nothing.
+        seconds_left: at the moment it was read, by the database's clock.
+    """
+
+    lane: str
+    holder: str
+    epoch: int
+    seconds_left: float
+
+
+class Fenced(Interrupted):
+    """Another worker has taken the lane over; whatever we still hold of it is theirs to finish."""
+
+    def __init__(self, lane: str) -> None:
+        super().__init__(f"Another worker took over {lane}", fix="nothing: it finishes the work")
+
+
+def acquire(tx: Tx, lane: str, holder: str, seconds: float = LEASE_SECONDS) -> Lease | None:
+    """Takes the lane if it is free or expired; None when another worker holds it."""
+    now = clock(tx)
+    insert_if_new(tx, leases, lane=lane, holder="", epoch=0, expires_at=0.0)
+    taken = tx.execute(
+        update(leases)
+        .where(leases.c.lane == lane, or_(leases.c.expires_at <= now, leases.c.holder == holder))
+        .values(holder=holder, epoch=leases.c.epoch + 1, expires_at=now + seconds)
+        .returning(leases.c.epoch)
+    ).first()
+    return None if taken is None else Lease(lane, holder, int(taken.epoch), seconds)
+
+
+def holder_of(tx: Tx, lane: str) -> str | None:
+    """Who holds the lane now, or None when nobody does."""
+    now = clock(tx)
+    return tx.execute(select(leases.c.holder).where(leases.c.lane == lane, leases.c.expires_at > now)).scalar()
+
+
+def keep(tx: Tx, lease: Lease, seconds: float = LEASE_SECONDS) -> Lease:
+    """Makes sure that the lease is still ours and long enough; on PostgreSQL also locks it for this transaction.
+
+    Raises:
+        Fenced: it is not ours any more.
+    """
+    now = clock(tx)
+    mine = (leases.c.lane == lease.lane, leases.c.epoch == lease.epoch, leases.c.expires_at > now)
+    left = tx.execute(select(leases.c.expires_at - now).where(*mine).with_for_update()).scalar()
+    if left is None:
+        raise Fenced(lease.lane)
+    if left < seconds / 2:
+        tx.execute(update(leases).where(*mine).values(expires_at=now + seconds))
+        left = seconds
+    return Lease(lease.lane, lease.holder, lease.epoch, float(left))
+
+
+def release(tx: Tx, lease: Lease) -> None:
+    """Gives the lane back; does nothing if another worker has it by now."""
+    tx.execute(
+        update(leases).where(leases.c.lane == lease.lane, leases.c.epoch == lease.epoch).values(expires_at=0.0)
+    )

@@ -1,0 +1,311 @@
+"""Parcels: claimed before they are sent, settled by what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, select, update
+
+from drbridge.ledger.database import Tx, clock
+from drbridge.ledger.leases import Lease
+from drbridge.ledger.states import MOVING, DeliveryState, ParcelState
+from drbridge.ledger.tables import attempts, deliveries, intakes, parcels
+
+INSERT_BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A parcel that this worker may send now, with what it needs to build the request."""
+
+    id: int
+    delivery_id: int
+    intake_id: int
+    noun: str
+    sha256: str
+    file_name: str
+    destination: str
+    first_row: int
+    last_row: int
+    rows: int
+    key: str
+    generation: int
+    tries: int
+    in_doubt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one claim.
+
+    Attributes:
+        state: what the parcel becomes; PENDING and UNKNOWN come again after `wait_seconds`.
+        version: the far side's tag of a stored object.
+        retry_after: the target itself asked to be left alone for so long.
+        stop: the target cannot be worked with at all (credentials, path): the whole lane stops with this error.
+        target_failed: this speaks of the target's health, not of the parcel.
+    """
+
+    state: ParcelState
+    code: str = ""
+    text: str = ""
+    status: int | None = None
+    version: str | None = None
+    wait_seconds: float = 0.0
+    retry_after: float | None = None
+    stop: bool = False
+    target_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A claim and its outcome, on the way into the ledger."""
+
+    claim: Claim
+    outcome: Outcome
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of staged rows [first, last] and how many of them live in it."""
+
+    first: int
+    last: int
+    rows: int
+
+
+def idempotency_key(intake_sha: str, destination: str, span: Span, generation: int) -> str:
+    """The key a target knows a request by: the same through every retry, new when a person has it sent again."""
+    return sha256(f"{intake_sha}|{destination}|{span.first}|{span.last}|{generation}".encode()).hexdigest()
+
+
+def add(tx: Tx, delivery_id: int, intake_sha: str, destination: str, spans: Iterable[Span], generation: int = 0) -> int:
+    """Writes the parcels of a delivery, all pending; returns how many."""
+    count, batch = 0, []
+    for span in spans:
+        batch.append(
+            {
+                "delivery_id": delivery_id, "first_row": span.first, "last_row": span.last, "rows": span.rows,
+                "key": idempotency_key(intake_sha, destination, span, generation), "generation": generation,
+                "state": ParcelState.PENDING.value, "epoch": 0, "tries": 0, "next_at": 0.0,
+            }
+        )  # fmt: skip
+        if len(batch) == INSERT_BATCH:
+            tx.execute(insert(parcels), batch)
+            count, batch = count + len(batch), []
+    if batch:
+        tx.execute(insert(parcels), batch)
+    return count + len(batch)
+
+
+def doubt_older_epochs(tx: Tx, lease: Lease) -> int:
+    """Parcels that a worker before us had under way are in doubt now: it may or may not have sent them."""
+    of_lane = select(deliveries.c.id).where(deliveries.c.lane == lease.lane, deliveries.c.state == DeliveryState.OPEN)
+    return tx.execute(
+        update(parcels)
+        .where(
+            parcels.c.delivery_id.in_(of_lane),
+            parcels.c.state == ParcelState.IN_FLIGHT,
+            parcels.c.epoch < lease.epoch,
+        )
+        .values(state=ParcelState.UNKNOWN.value, code="worker_lost", text="the worker that sent it was lost")
+    ).rowcount
+
+
+def park_doubtful(tx: Tx, lane: str) -> int:
+    """Sets what is in doubt aside for a person, where the target can neither be asked nor told apart by a key."""
+    of_lane = select(deliveries.c.id).where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
+    return tx.execute(
+        update(parcels)
+        .where(parcels.c.delivery_id.in_(of_lane), parcels.c.state == ParcelState.UNKNOWN)
+        .values(state=ParcelState.PARKED.value)
+    ).rowcount
+
+
+def next_delivery(tx: Tx, lane: str) -> int | None:
+    """The lane's oldest open delivery with anything left to move."""
+    return tx.execute(
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.lane == lane,
+            deliveries.c.state == DeliveryState.OPEN,
+            select(parcels.c.id)
+            .where(parcels.c.delivery_id == deliveries.c.id, parcels.c.state.in_(MOVING))
+            .exists(),
+        )
+        .order_by(deliveries.c.business_at, deliveries.c.id)
+        .limit(1)
+    ).scalar()
+
+
+def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
+    """Marks up to `want` parcels of a delivery as under way, those in doubt first. The mark is written before the wire."""
+    doubt_first = case((parcels.c.state == ParcelState.UNKNOWN, 0), else_=1)
+    rows = tx.execute(
+        _claimable()
+        .where(parcels.c.delivery_id == delivery_id, parcels.c.next_at <= clock(tx))
+        .order_by(doubt_first, parcels.c.first_row)
+        .limit(want)
+    ).all()
+    if rows:
+        tx.execute(
+            update(parcels)
+            .where(parcels.c.id.in_([row.id for row in rows]))
+            .values(state=ParcelState.IN_FLIGHT.value, epoch=lease.epoch, tries=parcels.c.tries + 1)
+        )
+    return [_as_claim(row) for row in rows]
+
+
+def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
+    """What a sender of the lane would send, in order, without claiming it."""
+    look = _claimable().where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
+    order = (deliveries.c.business_at, deliveries.c.id, parcels.c.first_row)
+    return [_as_claim(row) for row in tx.execute(look.order_by(*order).limit(limit))]
+
+
+def _claimable() -> Select[Any]:
+    return (
+        select(parcels, deliveries.c.intake_id, deliveries.c.destination, intakes.c.noun, intakes.c.sha256, intakes.c.name)
+        .join_from(parcels, deliveries)
+        .join(intakes)
+        .where(parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)))
+    )
+
+
+def _as_claim(row: Row[Any]) -> Claim:
+    return Claim(
+        row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination, row.first_row,
+        row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN,
+    )  # fmt: skip
+
+
+def open_rows(tx: Tx, lane: str) -> int:
+    """Rows of the lane that still have to go."""
+    look = select(func.coalesce(func.sum(parcels.c.rows), 0)).join_from(parcels, deliveries)
+    return int(tx.execute(look.where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN, parcels.c.state.in_(MOVING))).scalar_one())
+
+
+def settle(tx: Tx, lease: Lease, done: Sequence[Settled]) -> list[Settled]:
+    """Writes outcomes; returns those that counted (a parcel taken over by another worker is left to it)."""
+    if not done:
+        return []
+    now = clock(tx)
+    counted = []
+    for each in done:
+        ended = each.outcome.state not in MOVING
+        changed = tx.execute(
+            update(parcels)
+            .where(
+                parcels.c.id == each.claim.id,
+                parcels.c.state == ParcelState.IN_FLIGHT,
+                parcels.c.epoch == lease.epoch,
+            )
+            .values(
+                state=each.outcome.state.value,
+                code=each.outcome.code or None,
+                text=each.outcome.text[:500] or None,
+                version=each.outcome.version,
+                next_at=now + each.outcome.wait_seconds,
+                ended_at=now if ended else None,
+            )
+        )
+        if changed.rowcount:
+            counted.append(each)
+    tx.execute(
+        insert(attempts),
+        [
+            {
+                "parcel_id": each.claim.id, "epoch": lease.epoch, "at": each.at, "seconds": each.seconds,
+                "outcome": each.outcome.state.value, "status": each.outcome.status,
+                "detail": each.outcome.text[:500] or None,
+            }
+            for each in done
+        ],
+    )  # fmt: skip
+    return counted
+
+
+def split(tx: Tx, claim: Claim, halves: Sequence[Span]) -> None:
+    """Writes the halves of a refused chunk beside it, in the transaction that marks it SPLIT."""
+    add(tx, claim.delivery_id, claim.sha256, claim.destination, halves, claim.generation)
+
+
+def wait_of(tx: Tx, delivery_id: int) -> float | None:
+    """Seconds until a parcel of the delivery may go; None when nothing of it waits."""
+    soonest = tx.execute(
+        select(func.min(parcels.c.next_at) - clock(tx)).where(
+            parcels.c.delivery_id == delivery_id,
+            parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)),
+        )
+    ).scalar()
+    return None if soonest is None else max(0.0, float(soonest))
+
+
+def hurry(tx: Tx, lane: str) -> None:
+    """A person asks for a try now: waiting times left over from an outage end."""
+    of_lane = select(deliveries.c.id).where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
+    tx.execute(
+        update(parcels)
+        .where(parcels.c.delivery_id.in_(of_lane), parcels.c.state.in_(MOVING), parcels.c.next_at > 0)
+        .values(next_at=0.0)
+    )
+
+
+def of_delivery(tx: Tx, delivery_id: int, *states: ParcelState) -> list[Row[Any]]:
+    look = select(parcels).where(parcels.c.delivery_id == delivery_id).order_by(parcels.c.first_row, parcels.c.id)
+    return list(tx.execute(look.where(parcels.c.state.in_(states)) if states else look))
+
+
+def holding(tx: Tx, delivery_id: int, row: int) -> Row[Any] | None:
+    """The parcel that a staged row travels in now."""
+    return tx.execute(
+        select(parcels)
+        .where(
+            parcels.c.delivery_id == delivery_id,
+            parcels.c.first_row <= row,
+            parcels.c.last_row >= row,
+            parcels.c.state.not_in((ParcelState.SPLIT, ParcelState.RESENT)),
+        )
+        .limit(1)
+    ).first()
+
+
+def version_put(tx: Tx, destination: str, file_name: str) -> str | None:
+    """The far side's tag of the object that we last put under this name, if we did."""
+    return tx.execute(
+        select(parcels.c.version)
+        .join_from(parcels, deliveries)
+        .join(intakes)
+        .where(
+            deliveries.c.destination == destination,
+            intakes.c.name == file_name,
+            parcels.c.state.in_((ParcelState.ACKED, ParcelState.RESENT)),
+            parcels.c.version.is_not(None),
+        )
+        .order_by(parcels.c.ended_at.desc())
+        .limit(1)
+    ).scalar()
+
+
+def retire(tx: Tx, ids: Sequence[int]) -> None:
+    """Marks parcels whose rows a person has sent again in new ones; they count no more."""
+    for start in range(0, len(ids), INSERT_BATCH):
+        tx.execute(
+            update(parcels).where(parcels.c.id.in_(ids[start : start + INSERT_BATCH])).values(state=ParcelState.RESENT)
+        )
+
+
+def move(tx: Tx, ids: Sequence[int], source: ParcelState, to: ParcelState, code: str, text: str) -> int:
+    """Moves parcels from one state to another by rule (superseding, parking), not by an answer."""
+    ended = None if to in MOVING else clock(tx)
+    return tx.execute(
+        update(parcels)
+        .where(and_(parcels.c.id.in_(bindparam("ids", expanding=True)), parcels.c.state == source))
+        .values(state=to.value, code=code, text=text, ended_at=ended, next_at=0.0),
+        {"ids": list(ids)},
+    ).rowcount
