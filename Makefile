@@ -1,0 +1,55 @@
+# `make demo` and `make test` are all a newcomer needs; each sets up what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.drbridge/pycache
+
+.PHONY: help setup demo stop test check docs bench-check fuzz screenshots clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## the virtual environment, from pinned and hashed packages
+
+$(VENV)/.ready: requirements-bootstrap.txt requirements-dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "drbridge needs $(PYTHON): install it, or say PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps --compile-bytecode -r requirements-dev.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## one day of demand response, on real servers, in the Airflow UI (DEVICES=2000, DEMO_EXIT=1 to stop at the end)
+	@$(BIN)/python -m drbridge_demo
+
+stop: setup ## ends a demo that is still running
+	@$(BIN)/python -m drbridge_demo --stop
+
+test: setup ## every test, with the real servers that are found here
+	$(BIN)/python -m pytest
+
+check: setup ## lint, format, types, layers, docs freshness, file lengths
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/drbridge docs --check
+	$(BIN)/python -m pytest -q tests/docs
+
+docs: setup ## writes the generated pages anew
+	$(BIN)/drbridge docs
+
+bench-check: setup ## the file check against pandas and pydantic, 5 million rows
+	$(BIN)/python bench/check.py
+
+fuzz: setup ## the long run of the contract fuzz test (SECONDS=600)
+	DRBRIDGE_FUZZ_SECONDS=$(or $(SECONDS_TO_RUN),600) $(BIN)/python -m pytest -q tests/unit/checks -k fuzz
+
+screenshots: setup ## pictures of the running demo for the docs (needs Debian's chromium)
+	$(BIN)/python docs/take_screenshots.py
+
+clean: ## removes everything local: the environment, the ledger, staging, the demo
+	-test -x $(BIN)/python && $(BIN)/python -m drbridge_demo --stop
+	rm -rf $(VENV) .drbridge .mypy_cache .ruff_cache .pytest_cache .hypothesis
