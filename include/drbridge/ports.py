@@ -172,6 +172,8 @@ class RestTarget(Protocol):
 
 
 class Clock(Protocol):
+    """What time it is, and how much has passed."""
+
     def now(self) -> datetime:
         """The time of day, UTC."""
         ...

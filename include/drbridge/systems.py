@@ -182,6 +182,7 @@ class Systems(_Frozen):
 
 
 def is_rejects(file_name: str) -> bool:
+    """Whether a file is one that we laid beside a source: its refused rows."""
     return file_name.endswith(".rejects.csv")
 
 

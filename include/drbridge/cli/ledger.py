@@ -79,7 +79,10 @@ def show(delivery: Annotated[int, typer.Argument(help="The number in the first c
         with desk.ledger.read() as tx:
             problems = intakes.first_problems(tx, row.intake_id, row.id)
             pieces = parcels.of_delivery(tx, row.id)
-        shown = [{"line": each.line or "", "field": each.field or "", "code": each.code, "text": each.text} for each in problems]
+        shown = [
+            {"line": each.line or "", "field": each.field or "", "code": each.code, "text": each.text}
+            for each in problems
+        ]
         _print(shown, "Problems (the first hundred)", False)
         _print(
             [

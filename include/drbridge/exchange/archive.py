@@ -165,7 +165,10 @@ def _rename(store: FileStore, name: str, new_name: str) -> str:
 
 def _lay_rejects(desk: Desk, flow: Flow, book: _Book, name: str) -> str:
     """Writes `rejects/<name>.rejects.csv` beside the source; says so, or nothing when no row was refused."""
-    if not any(balance.rejected or balance.flagged for balance in book.balances.values()) and not book.intake.refusal_text:
+    if (
+        not any(balance.rejected or balance.flagged for balance in book.balances.values())
+        and not book.intake.refusal_text
+    ):
         return ""
     store = desk.outside.store(f"{flow.source.rstrip('/')}/rejects")
     rejects_name = f"{name}.rejects.csv"

@@ -78,9 +78,7 @@ def halves(staged: StagedFile, destination: str, first: int, last: int) -> list[
     ]
 
 
-def _overtaken(
-    desk: Desk, tx: Tx, staged: StagedFile, keys: list[str], lane: str, business_at: float
-) -> pl.Series:
+def _overtaken(desk: Desk, tx: Tx, staged: StagedFile, keys: list[str], lane: str, business_at: float) -> pl.Series:
     mine: pl.DataFrame | None = None
     lost: list[pl.Series] = []
     for newer, ranges in _newer_in_effect(desk, tx, lane, business_at):

@@ -57,7 +57,9 @@ def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, 
     if status in (400, 409, 422) and operation.is_already_done(reply.body):
         return Outcome(ParcelState.ACKED, "already_done", "the target had it already", status)
     if status in (400, 413, 422) and claim.rows > 1 and operation.can_split:
-        return Outcome(ParcelState.SPLIT, "split", f"refused as a whole with HTTP {status}; sent again in halves", status)
+        return Outcome(
+            ParcelState.SPLIT, "split", f"refused as a whole with HTTP {status}; sent again in halves", status
+        )
     if status in (400, 409, 413, 422) or (status == 404 and operation.names_a_resource):
         return Outcome(ParcelState.REJECTED, f"http_{status}", operation.reason(reply.body) or f"HTTP {status}", status)
     if status in (408, 425, 429):

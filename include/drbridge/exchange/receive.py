@@ -180,7 +180,9 @@ def write_down(desk: Desk, tx: Tx, received: Received) -> Row[Any]:
 
 def judge_again(desk: Desk, tx: Tx, intake_id: int, received: Received) -> None:
     """Opens what was refused of an intake once more, by today's settings; what was accepted stays as it is."""
-    audit.note(tx, "a person at the source", "resend failed", received.seen.name, "the file was given its old name back")
+    audit.note(
+        tx, "a person at the source", "resend failed", received.seen.name, "the file was given its old name back"
+    )
     for row in deliveries.of_intake(tx, intake_id):
         if row.state == DeliveryState.REFUSED and received.refusal is None:
             deliveries.forget_refusal(tx, row.id)

@@ -86,9 +86,7 @@ def _settled(desk: Desk, flow: Flow, store: Store, name: str, seen: Fingerprint 
 class _Relay:
     """One file on its way into one store."""
 
-    def __init__(
-        self, desk: Desk, flow: Flow, source: FileStore, store: Store, seen: Fingerprint, work: Work
-    ) -> None:
+    def __init__(self, desk: Desk, flow: Flow, source: FileStore, store: Store, seen: Fingerprint, work: Work) -> None:
         self.desk, self.flow, self.source, self.store, self.seen, self.work = desk, flow, source, store, seen, work
 
     def run(self, lease: Lease, target_name: str) -> RelayResult:
@@ -204,7 +202,7 @@ class _Relay:
 
 
 class _Sink:
-    """Where the bytes go while they are checked. When it fails the check goes on: the arrival is written down anyway."""
+    """Where the bytes go while they are checked. When it fails the check goes on, so that the arrival is known."""
 
     def __init__(self, store: FileStore | None, name: str, size: int, stack: ExitStack) -> None:
         self.error: RetryLater | Misconfigured | None = None

@@ -248,12 +248,10 @@ class _Sender:
             raise Misconfigured(
                 f"{self.endpoint.name} cannot be worked with: {self.stop.text}",
                 detail=f"{left} rows wait in {self.lease.lane}",
-                fix=f"correct the connection {self.endpoint.connection} or the endpoint's path; then run the flow again",
+                fix=f"correct connection {self.endpoint.connection} or the endpoint path, then run the flow again",
             )
         rows = self.tally.rows
         return SendResult(
             self.tally.sent, rows.get(ParcelState.ACKED, 0), rows.get(ParcelState.REJECTED, 0),
             rows.get(ParcelState.PARKED, 0), left, None, self.waiting if left else "",
         )  # fmt: skip
-
-

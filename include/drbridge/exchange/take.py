@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
 from drbridge.exchange.receive import Received, fingerprint, known_intake, read_file, write_down
-from drbridge.exchange.work import Work
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class TakeResult:
         return asdict(self)
 
 
-def take(desk: Desk, flow_name: str, file_name: str, work: Work) -> TakeResult:
+def take(desk: Desk, flow_name: str, file_name: str) -> TakeResult:
     """Takes one file in, once: for a file already taken it returns at once.
 
     Raises:
@@ -67,5 +66,3 @@ def _written_down(desk: Desk, received: Received) -> TakeResult:
     return TakeResult(
         name, "taken", f"{name}: {report.rows} rows, {report.accepted} accepted, {report.rejected} refused", *counts
     )
-
-

@@ -64,7 +64,8 @@ def _rows_naming(staged: StagedFile, key: str) -> Iterator[tuple[int, int, tuple
         if not columns:
             continue
         hits = (
-            pl.scan_parquet(path)
+            pl
+            .scan_parquet(path)
             .select("line", *columns)
             .with_row_index("row", offset=part.first_row)
             .filter(pl.any_horizontal(pl.col(columns) == key))

@@ -139,7 +139,7 @@ def _seconds_unchanged(tx: Tx, source: str, seen: Fingerprint) -> float:
 
 
 def _settled_in_window(desk: Desk, flow: Flow, work: Work) -> list[str]:
-    """Names of files of the window's days that were archived: a backfill shows them, and sends nothing of them again."""
+    """Names of archived files of the window's days: a backfill shows them, and sends nothing of them again."""
     if work.since is None or work.until is None:
         return []
     with desk.ledger.read() as tx:

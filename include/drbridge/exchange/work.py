@@ -45,7 +45,9 @@ class Work(BaseModel):
         if self.since and self.until and self.since >= self.until:
             raise ValueError("since is not before until")
         if self.resend in ("failed", "all") and not self.is_narrowed:
-            raise ValueError(f"resend={self.resend} needs a file, or since and until, so that not everything goes again")
+            raise ValueError(
+                f"resend={self.resend} needs a file, or since and until, so that not everything goes again"
+            )
         return self
 
     @property
@@ -87,17 +89,15 @@ def work_of(
         since, until = interval
     by_hand = run_type in ("manual", "backfill")
     try:
-        return Work.model_validate(
-            {
-                **asked,
-                "run": run,
-                "since": since,
-                "until": until,
-                "who": who or ("a person" if by_hand else "schedule"),
-                "by_hand": by_hand,
-                "settled_too": run_type == "backfill",
-            }
-        )
+        return Work.model_validate({
+            **asked,
+            "run": run,
+            "since": since,
+            "until": until,
+            "who": who or ("a person" if by_hand else "schedule"),
+            "by_hand": by_hand,
+            "settled_too": run_type == "backfill",
+        })
     except ValidationError as error:
         reason = "; ".join(str(problem["msg"]) for problem in error.errors())
         raise BadInput(
@@ -113,6 +113,8 @@ def _time(value: object) -> datetime | None:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         raise BadInput(
-            f"{value!r} is not a date or time", fix="write it like 2026-07-14 or 2026-07-14T18:00:00Z", code="bad_params"
+            f"{value!r} is not a date or time",
+            fix="write it like 2026-07-14 or 2026-07-14T18:00:00Z",
+            code="bad_params",
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -31,21 +31,7 @@ class Balance:
     flagged: int
 
     @property
-    def again(tx: Tx, intake_id: int, flow: str, destination: str) -> tuple[int, int]:
-    """Reopens the delivery of an intake to a destination; returns its id and its new generation."""
-    row = find(tx, intake_id, flow, destination)
-    assert row is not None
-    return row.id, reopen(tx, row.id)
-
-
-def forget_refusal(tx: Tx, delivery_id: int) -> None:
-    """Takes a refused delivery, which never had a parcel, out of the way of its second judgement."""
-    tx.execute(
-        delete(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.REFUSED)
-    )
-
-
-def balances(self) -> bool:
+    def balances(self) -> bool:
         parts = self.acked + self.rejected + self.duplicate + self.superseded + self.parked + self.open
         return self.rows == parts
 
@@ -96,6 +82,7 @@ def add(tx: Tx, intake_id: int, business_at: float, new: NewDelivery) -> int | N
 
 
 def find(tx: Tx, intake_id: int, flow: str, destination: str) -> Row[Any] | None:
+    """The delivery of an intake by a flow to a destination, if it was opened."""
     return tx.execute(
         select(deliveries).where(
             deliveries.c.intake_id == intake_id,
@@ -106,10 +93,12 @@ def find(tx: Tx, intake_id: int, flow: str, destination: str) -> Row[Any] | None
 
 
 def by_id(tx: Tx, delivery_id: int) -> Row[Any]:
+    """The delivery of this number."""
     return tx.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one()
 
 
 def of_intake(tx: Tx, intake_id: int) -> list[Row[Any]]:
+    """All deliveries of an intake, in the order they were opened."""
     return list(tx.execute(select(deliveries).where(deliveries.c.intake_id == intake_id).order_by(deliveries.c.id)))
 
 
@@ -128,9 +117,7 @@ def settle(tx: Tx, delivery_ids: Iterable[int]) -> list[int]:
     ended: list[int] = []
     for delivery_id in delivery_ids:
         unfinished = (
-            select(parcels.c.id)
-            .where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(UNFINISHED))
-            .limit(1)
+            select(parcels.c.id).where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(UNFINISHED)).limit(1)
         )
         if tx.execute(unfinished).first() is not None:
             continue
@@ -163,9 +150,7 @@ def again(tx: Tx, intake_id: int, flow: str, destination: str) -> tuple[int, int
 
 def forget_refusal(tx: Tx, delivery_id: int) -> None:
     """Takes a refused delivery, which never had a parcel, out of the way of its second judgement."""
-    tx.execute(
-        delete(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.REFUSED)
-    )
+    tx.execute(delete(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.REFUSED))
 
 
 def balances(tx: Tx, delivery_ids: Sequence[int]) -> dict[int, Balance]:

@@ -53,13 +53,12 @@ class Fingerprint:
 def find(tx: Tx, noun: str, sha256: str, name_key: str) -> Row[Any] | None:
     """The intake of these very bytes, if they came before."""
     return tx.execute(
-        select(intakes).where(
-            intakes.c.noun == noun, intakes.c.sha256 == sha256, intakes.c.name_key == name_key
-        )
+        select(intakes).where(intakes.c.noun == noun, intakes.c.sha256 == sha256, intakes.c.name_key == name_key)
     ).first()
 
 
 def by_id(tx: Tx, intake_id: int) -> Row[Any]:
+    """The intake of this number."""
     return tx.execute(select(intakes).where(intakes.c.id == intake_id)).one()
 
 
@@ -165,14 +164,15 @@ def patrolled(tx: Tx, flow: str) -> None:
 def last_patrols(tx: Tx) -> dict[str, float]:
     """Seconds since each flow's source was last listed."""
     now = clock(tx)
-    return {row.flow: float(row.ago) for row in tx.execute(select(patrols.c.flow, (now - patrols.c.looked_at).label("ago")))}
+    return {
+        row.flow: float(row.ago) for row in tx.execute(select(patrols.c.flow, (now - patrols.c.looked_at).label("ago")))
+    }
 
 
 def codes(tx: Tx, intake_id: int) -> dict[str, int]:
     """How many problems of each code the check found."""
-    return {row.code: row.count for row in tx.execute(
-        select(problem_counts.c.code, problem_counts.c.count.label("count")).where(problem_counts.c.intake_id == intake_id)
-    )}  # fmt: skip
+    look = select(problem_counts.c.code, problem_counts.c["count"]).where(problem_counts.c.intake_id == intake_id)
+    return {row[0]: row[1] for row in tx.execute(look)}
 
 
 def first_problems(tx: Tx, intake_id: int, delivery_id: int | None = None) -> list[Row[Any]]:

@@ -73,6 +73,4 @@ def keep(tx: Tx, lease: Lease, seconds: float = LEASE_SECONDS) -> Lease:
 
 def release(tx: Tx, lease: Lease) -> None:
     """Gives the lane back; does nothing if another worker has it by now."""
-    tx.execute(
-        update(leases).where(leases.c.lane == lease.lane, leases.c.epoch == lease.epoch).values(expires_at=0.0)
-    )
+    tx.execute(update(leases).where(leases.c.lane == lease.lane, leases.c.epoch == lease.epoch).values(expires_at=0.0))

@@ -134,9 +134,7 @@ def next_delivery(tx: Tx, lane: str) -> int | None:
         .where(
             deliveries.c.lane == lane,
             deliveries.c.state == DeliveryState.OPEN,
-            select(parcels.c.id)
-            .where(parcels.c.delivery_id == deliveries.c.id, parcels.c.state.in_(MOVING))
-            .exists(),
+            select(parcels.c.id).where(parcels.c.delivery_id == deliveries.c.id, parcels.c.state.in_(MOVING)).exists(),
         )
         .order_by(deliveries.c.business_at, deliveries.c.id)
         .limit(1)
@@ -144,7 +142,7 @@ def next_delivery(tx: Tx, lane: str) -> int | None:
 
 
 def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
-    """Marks up to `want` parcels of a delivery as under way, those in doubt first. The mark is written before the wire."""
+    """Marks up to `want` parcels of a delivery as under way, those in doubt first, before anything goes on the wire."""
     doubt_first = case((parcels.c.state == ParcelState.UNKNOWN, 0), else_=1)
     rows = tx.execute(
         _claimable()
@@ -170,7 +168,9 @@ def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
 
 def _claimable() -> Select[Any]:
     return (
-        select(parcels, deliveries.c.intake_id, deliveries.c.destination, intakes.c.noun, intakes.c.sha256, intakes.c.name)
+        select(
+            parcels, deliveries.c.intake_id, deliveries.c.destination, intakes.c.noun, intakes.c.sha256, intakes.c.name
+        )
         .join_from(parcels, deliveries)
         .join(intakes)
         .where(parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)))
@@ -187,7 +187,11 @@ def _as_claim(row: Row[Any]) -> Claim:
 def open_rows(tx: Tx, lane: str) -> int:
     """Rows of the lane that still have to go."""
     look = select(func.coalesce(func.sum(parcels.c.rows), 0)).join_from(parcels, deliveries)
-    return int(tx.execute(look.where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN, parcels.c.state.in_(MOVING))).scalar_one())
+    return int(
+        tx.execute(
+            look.where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN, parcels.c.state.in_(MOVING))
+        ).scalar_one()
+    )
 
 
 def settle(tx: Tx, lease: Lease, done: Sequence[Settled]) -> list[Settled]:
@@ -257,6 +261,7 @@ def hurry(tx: Tx, lane: str) -> None:
 
 
 def of_delivery(tx: Tx, delivery_id: int, *states: ParcelState) -> list[Row[Any]]:
+    """The parcels of a delivery in the order of their rows, only those in `states` if any are named."""
     look = select(parcels).where(parcels.c.delivery_id == delivery_id).order_by(parcels.c.first_row, parcels.c.id)
     return list(tx.execute(look.where(parcels.c.state.in_(states)) if states else look))
 

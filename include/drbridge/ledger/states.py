@@ -15,6 +15,8 @@ from enum import StrEnum
 
 
 class ParcelState(StrEnum):
+    """Where one parcel is on its way."""
+
     PENDING = "PENDING"
     IN_FLIGHT = "IN_FLIGHT"
     UNKNOWN = "UNKNOWN"

@@ -59,9 +59,7 @@ def failed(tx: Tx, name: str, error: str) -> None:
     _know(tx, name)
     now = clock(tx)
     tx.execute(
-        update(targets)
-        .where(targets.c.name == name)
-        .values(failures=targets.c.failures + 1, last_error=error[:500])
+        update(targets).where(targets.c.name == name).values(failures=targets.c.failures + 1, last_error=error[:500])
     )
     count = tx.execute(select(targets.c.failures).where(targets.c.name == name)).scalar_one()
     if count >= FAILURES_TO_OPEN:
@@ -80,7 +78,6 @@ def asked_to_wait(tx: Tx, name: str, seconds: float) -> None:
 def try_again_now(tx: Tx, name: str) -> None:
     """A person asks for a try: the circuit's pause ends, the target's own waiting time does not."""
     tx.execute(update(targets).where(targets.c.name == name).values(open_until=0.0))
-
 
 
 def _know(tx: Tx, name: str) -> None:
