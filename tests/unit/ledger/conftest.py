@@ -1,0 +1,37 @@
+"""The ledger's tests run on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from drbridge.ledger.database import Ledger
+from drbridge.ledger.schema import upgrade
+from drbridge.ledger.tables import metadata
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if postgres.find_binaries() is None:
+        pytest.skip("PostgreSQL is not installed here")
+    with postgres.cluster(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "sqlite":
+        made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    else:
+        made = Ledger(request.getfixturevalue("postgres_url"))
+    upgrade(made)
+    yield made
+    if request.param == "postgres":
+        with made.write() as tx:
+            names = ", ".join(table.name for table in metadata.sorted_tables)
+            tx.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    made.close()

@@ -1,0 +1,88 @@
+"""Leases: one holder at a time, told apart by their epoch."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from drbridge.ledger import leases
+from drbridge.ledger.database import Ledger
+from drbridge.ledger.leases import Fenced
+from drbridge.ledger.tables import leases as leases_table
+
+
+def test_a_lane_has_one_holder(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        assert leases.acquire(tx, "lane", "first") is not None
+    with ledger.write() as tx:
+        assert leases.acquire(tx, "lane", "second") is None
+        assert leases.holder_of(tx, "lane") == "first"
+
+
+def test_a_released_lane_is_free_and_its_epoch_grows(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        first = leases.acquire(tx, "lane", "first")
+        assert first is not None
+        leases.release(tx, first)
+    with ledger.write() as tx:
+        second = leases.acquire(tx, "lane", "second")
+    assert second is not None
+    assert second.epoch > first.epoch
+
+
+def test_a_worker_that_lost_its_lease_is_fenced(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        late = leases.acquire(tx, "lane", "late", seconds=0.01)
+    assert late is not None
+    time.sleep(0.05)
+    with ledger.write() as tx:
+        assert leases.acquire(tx, "lane", "present") is not None
+    with pytest.raises(Fenced), ledger.write() as tx:
+        leases.keep(tx, late)
+
+
+def test_a_late_worker_cannot_release_the_lane_of_the_present_one(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        late = leases.acquire(tx, "lane", "late", seconds=0.01)
+    time.sleep(0.05)
+    with ledger.write() as tx:
+        leases.acquire(tx, "lane", "present")
+        assert late is not None
+        leases.release(tx, late)
+    with ledger.read() as tx:
+        assert leases.holder_of(tx, "lane") == "present"
+
+
+def test_keeping_a_short_lease_makes_it_long_again(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        lease = leases.acquire(tx, "lane", "worker", seconds=5)
+        assert lease is not None
+        kept = leases.keep(tx, lease, seconds=90)
+    assert kept.seconds_left > 80
+
+
+def _count_up(url: str, times: int) -> None:
+    ledger = Ledger(url)
+    for _ in range(times):
+        with ledger.write() as tx:
+            row = select(leases_table.c.epoch).where(leases_table.c.lane == "counter").with_for_update()
+            value = tx.execute(row).scalar_one()
+            tx.execute(update(leases_table).where(leases_table.c.lane == "counter").values(epoch=value + 1))
+
+
+def test_six_processes_that_read_then_write_lose_no_update(ledger: Ledger, tmp_path: Path) -> None:
+    with ledger.write() as tx:
+        leases.acquire(tx, "counter", "start")
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_count_up, args=(ledger.url, 40)) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    with ledger.read() as tx:
+        assert tx.execute(select(leases_table.c.epoch).where(leases_table.c.lane == "counter")).scalar() == 241

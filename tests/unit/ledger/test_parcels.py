@@ -1,0 +1,171 @@
+"""Parcels: marked before they are sent, settled once, by their worker only; the book always balances."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from drbridge.contracts import Problem
+from drbridge.ledger import deliveries, intakes, leases, parcels
+from drbridge.ledger.database import Ledger, Tx
+from drbridge.ledger.deliveries import NewDelivery, lane_of
+from drbridge.ledger.intakes import Arrival
+from drbridge.ledger.leases import Lease
+from drbridge.ledger.parcels import Claim, Outcome, Settled, Span
+from drbridge.ledger.states import DeliveryState, ParcelState
+
+LANE = lane_of("flow", "there")
+
+
+def arrive(tx: Tx, sha: str = "a" * 64, rows: int = 30, business_at: float = 1_000.0, refused: int = 0) -> int:
+    arrival = Arrival(
+        "device_score", sha, "", f"{sha[:4]}.csv", "sftp://x/y", 100, rows, rows - refused, refused, 0, None, None,
+        business_at,
+    )  # fmt: skip
+    problems = [Problem(line=line, field="f", code="missing", text="is missing") for line in range(refused)]
+    intake = intakes.add(tx, arrival, {"missing": refused} if refused else {}, problems)
+    assert intake is not None
+    new = NewDelivery("flow", "there", LANE, DeliveryState.OPEN, rows, rejected_rows=refused)
+    delivery = deliveries.add(tx, intake, business_at, new)
+    assert delivery is not None
+    accepted = rows - refused
+    spans = [Span(first, min(first + 9, accepted - 1), min(10, accepted - first)) for first in range(0, accepted, 10)]
+    parcels.add(tx, delivery, sha, "there", spans)
+    return delivery
+
+
+def hold(tx: Tx, holder: str = "worker", seconds: float = 90) -> Lease:
+    lease = leases.acquire(tx, LANE, holder, seconds)
+    assert lease is not None
+    return lease
+
+
+def come_of(claim: Claim, state: ParcelState, **more: Any) -> Settled:
+    return Settled(claim, Outcome(state, **more), time.time(), 0.1)
+
+
+def test_the_same_bytes_are_one_intake(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        arrive(tx)
+        twin = Arrival("device_score", "a" * 64, "", "other.csv", "sftp://x/y", 1, 1, 1, 0, 0, None, None, 0.0)
+        assert intakes.add(tx, twin, {}, []) is None
+
+
+def test_a_claimed_parcel_is_not_given_twice(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = arrive(tx)
+        lease = hold(tx)
+        assert len(parcels.claim(tx, lease, delivery, 2)) == 2
+        assert len(parcels.claim(tx, lease, delivery, 9)) == 1
+        assert parcels.claim(tx, lease, delivery, 9) == []
+
+
+def test_what_a_lost_worker_had_under_way_is_in_doubt_and_goes_first(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = arrive(tx)
+        lost = hold(tx, "lost", seconds=0.01)
+        under_way = parcels.claim(tx, lost, delivery, 1)
+    time.sleep(0.05)
+    with ledger.write() as tx:
+        lease = hold(tx, "next")
+        assert parcels.doubt_older_epochs(tx, lease) == 1
+        again = parcels.claim(tx, lease, delivery, 3)
+    assert again[0].id == under_way[0].id
+    assert again[0].in_doubt
+    assert again[0].key == under_way[0].key
+    assert again[0].tries == 2
+
+
+def test_a_fenced_worker_settles_nothing(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = arrive(tx)
+        late = hold(tx, "late", seconds=0.01)
+        claim = parcels.claim(tx, late, delivery, 1)[0]
+    time.sleep(0.05)
+    with ledger.write() as tx:
+        present = hold(tx, "present")
+        parcels.doubt_older_epochs(tx, present)
+        parcels.claim(tx, present, delivery, 1)
+        assert parcels.settle(tx, late, [come_of(claim, ParcelState.REJECTED)]) == []
+        assert parcels.settle(tx, present, [come_of(claim, ParcelState.ACKED)]) != []
+        assert parcels.of_delivery(tx, delivery)[0].state == ParcelState.ACKED
+
+
+def test_a_delivery_ends_with_its_last_parcel(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = arrive(tx)
+        lease = hold(tx)
+        first, *others = parcels.claim(tx, lease, delivery, 9)
+        parcels.settle(tx, lease, [come_of(first, ParcelState.ACKED)])
+        assert deliveries.settle(tx, [delivery]) == []
+        parcels.settle(tx, lease, [come_of(each, ParcelState.ACKED) for each in others])
+        assert deliveries.settle(tx, [delivery]) == [delivery]
+        assert deliveries.settle(tx, [delivery]) == []
+
+
+def test_the_older_file_goes_first(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        newer = arrive(tx, "b" * 64, business_at=2_000.0)
+        older = arrive(tx, "c" * 64, business_at=1_000.0)
+        lease = hold(tx)
+        assert parcels.next_delivery(tx, LANE) == older
+        claims = parcels.claim(tx, lease, older, 9)
+        assert parcels.next_delivery(tx, LANE) == older, "what is under way still holds the newer file back"
+        parcels.settle(tx, lease, [come_of(each, ParcelState.ACKED) for each in claims])
+        deliveries.settle(tx, [older])
+        assert parcels.next_delivery(tx, LANE) == newer
+
+
+def test_a_parcel_waits_for_its_time(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = arrive(tx, rows=10)
+        lease = hold(tx)
+        claim = parcels.claim(tx, lease, delivery, 1)[0]
+        parcels.settle(tx, lease, [come_of(claim, ParcelState.PENDING, wait_seconds=60.0)])
+        assert parcels.claim(tx, lease, delivery, 1) == []
+        assert parcels.wait_of(tx, delivery) == pytest.approx(60, abs=5)
+        parcels.hurry(tx, LANE)
+        assert len(parcels.claim(tx, lease, delivery, 1)) == 1
+
+
+def test_a_key_changes_with_the_generation_only() -> None:
+    span = Span(0, 9, 10)
+    keys = {parcels.idempotency_key("sha", "there", span, generation) for generation in (0, 0, 1)}
+    assert len(keys) == 2
+
+
+FINAL = st.sampled_from(
+    [ParcelState.ACKED, ParcelState.REJECTED, ParcelState.PARKED, ParcelState.UNKNOWN, ParcelState.PENDING,
+     ParcelState.SPLIT, ParcelState.SUPERSEDED]
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(rows=st.integers(1, 95), share=st.integers(0, 5), outcomes=st.lists(FINAL, min_size=12, max_size=12))
+def test_the_book_balances_whatever_comes_of_the_parcels(
+    ledger: Ledger, rows: int, share: int, outcomes: list[ParcelState]
+) -> None:
+    refused = min(share, rows - 1)
+    with ledger.write() as tx:
+        delivery = arrive(tx, f"{time.time_ns():064d}", rows, refused=refused)
+        lease = leases.acquire(tx, LANE, "worker")
+        assert lease is not None
+        for outcome in outcomes:
+            for claim in parcels.claim(tx, lease, delivery, 1):
+                if outcome is ParcelState.SPLIT and claim.rows > 1:
+                    parcels.settle(tx, lease, [come_of(claim, outcome)])
+                    middle = claim.first_row + claim.rows // 2
+                    parcels.split(
+                        tx, claim,
+                        [Span(claim.first_row, middle - 1, middle - claim.first_row),
+                         Span(middle, claim.last_row, claim.last_row - middle + 1)],
+                    )  # fmt: skip
+                elif outcome is not ParcelState.SPLIT:
+                    parcels.settle(tx, lease, [come_of(claim, outcome)])
+            balance = deliveries.balances(tx, [delivery])[delivery]
+            assert balance.balances, balance
+        leases.release(tx, lease)
