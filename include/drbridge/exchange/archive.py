@@ -16,6 +16,7 @@ from drbridge.errors import Unstable
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.receive import fingerprint
 from drbridge.ledger import deliveries, intakes, parcels
+from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import Balance
 from drbridge.ledger.states import SETTLED, DeliveryState, ParcelState
 from drbridge.ports import AlreadyThere, FileStore
@@ -49,6 +50,7 @@ class _Book:
     intake: Row[Any]
     rows: list[Row[Any]]
     balances: dict[int, Balance]
+    reasons: dict[int, str]
 
     def of(self, flow: Flow) -> list[Row[Any]]:
         return [row for row in self.rows if row.flow == flow.name and row.destination in flow.deliver]
@@ -88,7 +90,15 @@ def _book(desk: Desk, flow: Flow, name: str) -> _Book | None:
         carried = {(other.name, to) for other in _sharing(desk, flow, name) for to in other.deliver}
         rows = [row for row in deliveries.of_intake(tx, sighting.intake_id) if (row.flow, row.destination) in carried]
         intake = intakes.by_id(tx, sighting.intake_id)
-        return _Book(intake, rows, deliveries.balances(tx, [row.id for row in rows]))
+        reasons = {row.id: _reason(tx, row) for row in rows}
+        return _Book(intake, rows, deliveries.balances(tx, [row.id for row in rows]), reasons)
+
+
+def _reason(tx: Tx, delivery: Row[Any]) -> str:
+    if delivery.note:
+        return str(delivery.note)
+    refused = parcels.of_delivery(tx, delivery.id, ParcelState.REJECTED)
+    return f"every row was refused, the first with: {refused[0].text}" if refused else "every row was refused"
 
 
 def _sharing(desk: Desk, flow: Flow, name: str) -> list[Flow]:
@@ -117,7 +127,7 @@ def _judge(book: _Book, flow: Flow, name: str) -> Verdict:
         return Verdict(name, "needs_person", f"{name} waits for a person. {told}", counts)
     refused = [row for row in mine if book.was_refused(row)]
     if refused:
-        why = next((row.note for row in refused if row.note), "every row was refused")
+        why = book.reasons[refused[0].id]
         return Verdict(name, "refused", f"{name} was refused: {why}. {told}", counts)
     return Verdict(name, "settled", f"{name} is settled. {told}", counts)
 

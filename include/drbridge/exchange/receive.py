@@ -245,6 +245,7 @@ def owe_answer(tx: Tx, intake_id: int, flow: Flow, business_at: float) -> None:
     delivery_id, generation = deliveries.add(tx, intake_id, business_at, new), 0
     if delivery_id is None:
         delivery_id, generation = deliveries.again(tx, intake_id, flow.name, flow.answer)
+        parcels.retire(tx, [row.id for row in parcels.of_delivery(tx, delivery_id)])
     intake = intakes.by_id(tx, intake_id)
     parcels.add(tx, delivery_id, intake.sha256 + intake.name_key, flow.answer, [Span(0, 0, 1)], generation)
 

@@ -79,9 +79,10 @@ def _told(
     desk: Desk, tx: Tx, staged: StagedFile, intake: Row[Any], delivery: Row[Any], number: int, line: int,
     matched: tuple[str, ...],
 ) -> Trace:  # fmt: skip
-    parcel = parcels.holding(tx, delivery.id, number)
+    is_answer = delivery.destination == desk.systems.flow(delivery.flow).answer
+    parcel = parcels.holding(tx, delivery.id, 0 if is_answer else number)
     state, answer = ("not sent", "") if parcel is None else (parcel.state, f"{parcel.code or ''} {parcel.text or ''}")
-    if delivery.destination not in desk.systems.stores:
+    if not is_answer and delivery.destination not in desk.systems.stores:
         overtaken = staged.superseded_lines(delivery.destination)
         if line in staged.excluded_lines:
             state, answer = "set aside", "a duplicate, or contradicted by another row of the file"
