@@ -22,10 +22,10 @@ $(VENV)/.ready: requirements-bootstrap.txt requirements-dev.txt pyproject.toml
 	@touch $@
 
 demo: setup ## one day of demand response, on real servers, in the Airflow UI (DEVICES=2000, DEMO_EXIT=1 to stop at the end)
-	@$(BIN)/python -m drbridge_demo
+	@$(BIN)/drbridge demo
 
 stop: setup ## ends a demo that is still running
-	@$(BIN)/python -m drbridge_demo --stop
+	@$(BIN)/drbridge demo --stop
 
 test: setup ## every test, with the real servers that are found here
 	$(BIN)/python -m pytest
@@ -51,5 +51,5 @@ screenshots: setup ## pictures of the running demo for the docs (needs Debian's 
 	$(BIN)/python docs/take_screenshots.py
 
 clean: ## removes everything local: the environment, the ledger, staging, the demo
-	-test -x $(BIN)/python && $(BIN)/python -m drbridge_demo --stop
+	-test -x $(BIN)/python && $(BIN)/drbridge demo --stop
 	rm -rf $(VENV) .drbridge .mypy_cache .ruff_cache .pytest_cache .hypothesis

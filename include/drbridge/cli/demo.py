@@ -1,0 +1,85 @@
+"""`drbridge demo`: one day of demand response on real servers, in the Airflow UI. `make demo` calls it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from drbridge.cli.demo_report import Report, print_report, write_report
+from drbridge.cli.demo_stage import Stage
+from drbridge.errors import DrBridgeError
+
+SETTLED_WITHIN_SECONDS = 420.0
+
+
+def demo(
+    stop: Annotated[bool, typer.Option("--stop", help="End a demo that is still running, and nothing else.")] = False,
+) -> None:
+    """Lives one day of demand response: real files between real servers, moved by a real Airflow.
+
+    DEVICES sets how many devices take part (2000), DEMO_EXIT=1 ends everything when the day is over.
+
+    Example: drbridge demo
+    """
+    root = Path(__file__).resolve().parents[3] / ".drbridge" / "demo"
+    if stop:
+        Stage.end_former(root)
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    raise typer.Exit(_live(root))
+
+
+def _live(root: Path) -> int:
+    console = Console()
+    leave = os.environ.get("DEMO_EXIT") == "1"
+    day = (datetime.now(UTC) - timedelta(days=1)).date()
+    stage = Stage(root, devices=int(os.environ.get("DEVICES", "2000")), day=day, say=console.print)
+    try:
+        stage.set_up()
+        report = _play(stage, console)
+        print_report(report, console)
+        write_report(report, root / "report.json")
+        console.print(f"The same table for programs: {root / 'report.json'}")
+        if not leave:
+            _stay(stage, console)
+        return 0 if report.good else 1
+    except KeyboardInterrupt:
+        return 130
+    except DrBridgeError as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    finally:
+        stage.tear_down()
+
+
+def _play(stage: Stage, console: Console) -> Report:
+    stage.deliver_the_day()
+    started = time.monotonic()
+    with console.status("waiting for the flows") as status:
+        while time.monotonic() - started < SETTLED_WITHIN_SECONDS:
+            left = stage.left_to_do()
+            if not left:
+                break
+            status.update(f"{time.monotonic() - started:3.0f} s  " + "; ".join(left[:6]))
+            if not console.is_terminal:
+                console.print(f"  {time.monotonic() - started:3.0f} s  {len(left)} files on their way")
+            time.sleep(2 if console.is_terminal else 10)
+    return stage.report(time.monotonic() - started)
+
+
+def _stay(stage: Stage, console: Console) -> None:
+    console.print(
+        f"\nThe Airflow UI: [bold]{stage.airflow.url}[/bold]   user [bold]{stage.airflow.user}[/bold]"
+        f"   password [bold]{stage.airflow.password}[/bold]\n"
+        f"Look at the ledger: {stage.shell_hint()}\nCtrl-C ends the demo."
+    )
+    while True:
+        time.sleep(3600)
