@@ -1,0 +1,67 @@
+"""The pages say what the code does, and the code keeps to its own rules of size."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drbridge.systems import DEFAULT_FILE, load
+
+ROOT = Path(__file__).resolve().parents[2]
+TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_generated_pages_are_fresh() -> None:
+    told = subprocess.run(
+        [str(Path(sys.executable).with_name("drbridge")), "docs", "--check"], capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stdout
+
+
+@pytest.mark.parametrize("name", [name for name in TRACKED if name.endswith(".py") and (ROOT / name).exists()])
+def test_no_python_file_is_longer_than_400_lines(name: str) -> None:
+    limit = 60 if name.startswith("dags/") else 400
+    assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= limit
+
+
+def test_the_readme_names_every_flow() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [name for name in load(DEFAULT_FILE).flows if f"`{name}`" not in readme]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_pins_name_no_registry() -> None:
+    for path in ROOT.glob("requirements*.txt"):
+        text = path.read_text(encoding="utf-8")
+        assert "://" not in text
+        assert "--index" not in text
+
+
+def test_every_dependency_has_a_reason() -> None:
+    section = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("dependencies = [")[2].partition("]\n")[0]
+    for line in filter(str.strip, section.splitlines()):
+        assert "#" in line, f"{line} has no reason"
+
+
+def test_every_setting_is_in_the_example() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")))
+    used |= {f"AIRFLOW_CONN_{name.upper()}" for name in _connections()}
+    assert {name for name in used - {"DRBRIDGE_VERSION"} if name not in example} == set()
+
+
+def _connections() -> set[str]:
+    systems = load(DEFAULT_FILE)
+    places = [store.url for store in systems.stores.values()] + [flow.source for flow in systems.flows.values()]
+    return {url.split("/")[2] for url in places} | {each.connection for each in systems.endpoints.values()}

@@ -1,0 +1,79 @@
+"""systems.toml: what it says is checked before anything moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drbridge import systems
+from drbridge.errors import Misconfigured
+from drbridge.exchange.operations import operation_of
+
+SHIPPED = systems.DEFAULT_FILE.read_text(encoding="utf-8")
+
+
+def loaded(tmp_path: Path, text: str) -> systems.Systems:
+    file = tmp_path / "systems.toml"
+    file.write_text(text, encoding="utf-8")
+    return systems.load(file)
+
+
+def test_the_shipped_file_is_good() -> None:
+    shipped = systems.load(systems.DEFAULT_FILE)
+    assert len(shipped.flows) == 7
+    for endpoint in shipped.endpoints.values():
+        operation_of(endpoint)
+
+
+@pytest.mark.parametrize(("profile", "on"), [("23C", 7), ("26.4", 2), ("all", 7)])
+def test_a_profile_switches_flows_by_release(monkeypatch: pytest.MonkeyPatch, profile: str, on: int) -> None:
+    monkeypatch.setenv("DRBRIDGE_PROFILE", profile)
+    found = systems.load(systems.DEFAULT_FILE)
+    assert sum(found.is_on(flow) for flow in found.flows.values()) == on
+
+
+def test_one_outcome_file_belongs_to_two_flows() -> None:
+    shipped = systems.load(systems.DEFAULT_FILE)
+    sharing = shipped.flows_sharing("sftp://derms_files/outgoing/outcome", "event_outcome")
+    assert [flow.name for flow in sharing] == ["derms_dacs_event_outcome", "derms_ouai_event_outcome"]
+
+
+def test_a_flow_that_is_off_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRBRIDGE_PROFILE", "26.4")
+    found = systems.load(systems.DEFAULT_FILE)
+    sharing = found.flows_sharing("sftp://derms_files/outgoing/outcome", "event_outcome")
+    assert [flow.name for flow in sharing] == ["derms_dacs_event_outcome"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Sent-SDCSE_1.csv", "Error-SDCSE_1.csv", "SDCSE_1.csv.done", "SDCSE_1.csv.rejects.csv", "OTHER.csv"]
+)
+def test_what_was_dealt_with_or_belongs_to_others_is_left_alone(name: str) -> None:
+    shipped = systems.load(systems.DEFAULT_FILE)
+    assert not shipped.takes(shipped.flow("dacs_derms_device_score"), name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('unknown = "resend"\nreason', 'reason'),
+        ('reason = "an acknowledgement is keyed by message id"', 'reason = "so"'),
+        ('deliver = ["derms_device_score"]', 'deliver = ["nowhere"]'),
+        ('SDCSE = "device_score"', 'SDCSE = "no_such_noun"'),
+        ('profile = "all"', 'profile = "27"'),
+        ("[site]", "[site"),
+        ('title = "Device scores', 'tittle = "Device scores'),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_in_words(tmp_path: Path, old: str, new: str) -> None:
+    assert old in SHIPPED
+    with pytest.raises(Misconfigured) as refused:
+        loaded(tmp_path, SHIPPED.replace(old, new))
+    assert refused.value.fix
+
+
+def test_an_endpoint_that_cannot_be_asked_is_not_configured_to_be() -> None:
+    endpoint = systems.load(systems.DEFAULT_FILE).endpoints["derms_acks"].model_copy(update={"unknown": "query"})
+    with pytest.raises(Misconfigured):
+        operation_of(endpoint)
