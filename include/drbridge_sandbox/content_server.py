@@ -18,7 +18,9 @@ import asyncio
 import getpass
 import json
 import os
+import re
 import sys
+import tempfile
 from pathlib import Path
 
 import asyncssh
@@ -46,6 +48,7 @@ class ContentServer:
         self.password = "" if self.openssh else password
         self._state = self.root.parent / f".{root.name}-sshd"
         self._child: Child | None = None
+        self._alias: tempfile.TemporaryDirectory[str] | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -86,6 +89,7 @@ class ContentServer:
     def _openssh_command(self) -> list[str]:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        start = self._plain_path()
         settings = {
             "Port": self.port,
             "ListenAddress": "127.0.0.1",
@@ -103,19 +107,31 @@ class ContentServer:
             "UseDNS": "no",
             "PrintMotd": "no",
             "AllowTcpForwarding": "no",
-            "Subsystem": f'sftp internal-sftp -d "{self.root}"',
-            "ForceCommand": f'internal-sftp -d "{self.root}"',
+            "Subsystem": f"sftp internal-sftp -d {start}",
+            "ForceCommand": f"internal-sftp -d {start}",
             "LogLevel": "VERBOSE",
         }
         config = self._state / "sshd_config"
         config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         return [str(SSHD), "-D", "-e", "-f", str(config)]
 
+    def _plain_path(self) -> Path:
+        """The root by a name that sshd can read: it splits commands at blanks, quoted or not."""
+        if not re.search(r"[\s%\"'\\]", str(self.root)):
+            return self.root
+        self._alias = tempfile.TemporaryDirectory(prefix="drbridge-")
+        alias = Path(self._alias.name) / "root"
+        alias.symlink_to(self.root)
+        return alias
+
     def stop(self) -> None:
         """Ends the server and every session on it at once."""
         if self._child is not None:
             self._child.stop()
             self._child = None
+        if self._alias is not None:
+            self._alias.cleanup()
+            self._alias = None
 
     def connection(self) -> dict[str, object]:
         """How to reach it, in the JSON form of an Airflow connection."""
