@@ -121,6 +121,8 @@ def _judge(book: _Book, flow: Flow, name: str) -> Verdict:
     mine = book.of(flow)
     counts = {row.destination: book.balances[row.id].as_dict() for row in mine}
     told = "; ".join(f"{row.destination}: {_in_words(book.balances[row.id])}" for row in mine)
+    if held := [row for row in mine if row.state == DeliveryState.HELD]:
+        return Verdict(name, "needs_person", f"{name} is held: {held[0].note}. {told}", counts)
     if any(book.balances[row.id].open for row in mine):
         return Verdict(name, "open", f"{name} is not settled yet. {told}", counts)
     if any(row.state not in SETTLED for row in mine):

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import quote
 
 from drbridge.contracts import enrollment_ack, event_outcome
 from drbridge.errors import Misconfigured
@@ -55,7 +56,9 @@ class Operation:
 
     def path(self, template: str, rows: Sequence[Fields]) -> str:
         """The path with the names in braces filled in from the row."""
-        return template.format_map(rows[0]) if "{" in template else template
+        if "{" not in template:
+            return template
+        return template.format_map({name: quote(value or "", safe="") for name, value in rows[0].items()})
 
     def is_already_done(self, body: bytes) -> bool:
         """Whether a refusal means that the target has it already: judged by its message, never by echoed data."""

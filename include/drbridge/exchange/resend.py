@@ -71,7 +71,9 @@ def _open(tx: Tx, row: Row[Any], resend: Resend) -> bool:
         return parcels.move(tx, ids, ParcelState.PARKED, ParcelState.PENDING, "resent", "a person asked for it") > 0
     if row.state == DeliveryState.REFUSED:
         return True
-    return resend_parcels(tx, row, row.sha256, STATES[resend]) > 0
+    if row.state == DeliveryState.HELD:
+        deliveries.reopen(tx, row.id)
+    return resend_parcels(tx, row, row.sha256, STATES[resend]) > 0 or row.state == DeliveryState.HELD
 
 
 def _names_back(desk: Desk, flow: Flow, opened: list[Row[Any]]) -> None:

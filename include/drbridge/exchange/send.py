@@ -28,6 +28,7 @@ from drbridge.ports import Lost, NotSent, RestTarget
 from drbridge.systems import Endpoint, Flow
 
 LEASE_NEEDED_SECONDS = 20.0
+CHUNKS_BEFORE_HOLDING = 3
 
 
 @dataclass(frozen=True)
@@ -178,10 +179,22 @@ class _Sender:
             if each.outcome.stop:
                 self.stop = each.outcome
         self._note_health(tx, [each.outcome for each in settled])
+        self._hold_hopeless(tx, counted)
         for delivery_id in deliveries.settle(tx, {each.claim.delivery_id for each in counted}):
             row = deliveries.by_id(tx, delivery_id)
             if row.destination != self.flow.answer:
                 owe_answer(tx, row.intake_id, self.flow, row.business_at)
+
+    def _hold_hopeless(self, tx: Tx, counted: list[Settled]) -> None:
+        """A file of which three whole chunks were refused and nothing was taken is held, not ground through."""
+        if not self.operation.can_split:
+            return
+        refused = {each.claim.delivery_id for each in counted if each.outcome.state is ParcelState.REJECTED}
+        for delivery_id, balance in deliveries.balances(tx, list(refused)).items():
+            rows = balance.rejected - deliveries.by_id(tx, delivery_id).rejected_rows
+            if not balance.acked and balance.open and rows >= CHUNKS_BEFORE_HOLDING * self.endpoint.rows:
+                why = f"{self.endpoint.name} refused the first {rows} rows and took none"
+                deliveries.hold(tx, delivery_id, f"{why}; trigger the flow with the file and resend = failed to go on")
 
     def _parked_if_hopeless(self, each: Settled) -> Settled:
         in_doubt = each.outcome.state is ParcelState.UNKNOWN

@@ -79,7 +79,7 @@ def _told(
     desk: Desk, tx: Tx, staged: StagedFile, intake: Row[Any], delivery: Row[Any], number: int, line: int,
     matched: tuple[str, ...],
 ) -> Trace:  # fmt: skip
-    is_answer = delivery.destination == desk.systems.flow(delivery.flow).answer
+    is_answer = delivery.destination == _answer_of(desk, delivery.flow)
     parcel = parcels.holding(tx, delivery.id, 0 if is_answer else number)
     state, answer = ("not sent", "") if parcel is None else (parcel.state, f"{parcel.code or ''} {parcel.text or ''}")
     if not is_answer and delivery.destination not in desk.systems.stores:
@@ -92,3 +92,8 @@ def _told(
         intake.name, intake.noun, line, matched, delivery.flow, delivery.destination, state,
         parcel.id if parcel else None, parcel.tries if parcel else 0, answer.strip(),
     )  # fmt: skip
+
+
+def _answer_of(desk: Desk, flow: str) -> str | None:
+    known = desk.systems.flows.get(flow)
+    return known.answer if known else None

@@ -131,12 +131,22 @@ def settle(tx: Tx, delivery_ids: Iterable[int]) -> list[int]:
     return ended
 
 
+def hold(tx: Tx, delivery_id: int, why: str) -> bool:
+    """Stops a delivery until a person decides; nothing more of it is claimed."""
+    held = tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.OPEN)
+        .values(state=DeliveryState.HELD.value, note=why)
+    )
+    return held.rowcount > 0
+
+
 def reopen(tx: Tx, delivery_id: int) -> int:
     """A person wants rows of a delivery to go again: it is open, and its new parcels get a generation of their own."""
     tx.execute(
         update(deliveries)
         .where(deliveries.c.id == delivery_id)
-        .values(state=DeliveryState.OPEN.value, ended_at=None, generation=deliveries.c.generation + 1)
+        .values(state=DeliveryState.OPEN.value, ended_at=None, note=None, generation=deliveries.c.generation + 1)
     )
     return int(tx.execute(select(deliveries.c.generation).where(deliveries.c.id == delivery_id)).scalar_one())
 
