@@ -35,7 +35,10 @@ SWEEP_AFTER_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Need:
-    """What the destinations of a noun need staged: the bytes of each line, the fields of each row, or only its keys."""
+    """What the destinations of a noun need staged: the bytes of each line, the fields of each row, or only its ids.
+
+    Ids (the contract's key and every column called ...Id) are always staged: `trace` finds rows by them.
+    """
 
     raw: bool = False
     fields: bool = False
@@ -124,8 +127,8 @@ class StagingRun:
     def write(self, block: CheckedBlock) -> None:
         """Adds one part."""
         frame = block.frame
-        keys = [name for name in self.contract.key if name in frame.columns]
-        kept = frame if self.need.fields else frame.select("line", *keys)
+        ids = [name for name in frame.columns if name in self.contract.key or name.endswith("Id")]
+        kept = frame if self.need.fields else frame.select("line", *ids)
         if self.need.raw:
             kept = kept.with_columns(block.raw().alias("raw"))
         name = f"{len(self.parts):05d}.parquet"
