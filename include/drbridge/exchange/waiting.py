@@ -55,15 +55,16 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
             intakes.patrolled(tx, flow.name)
         seen = _sightings(desk, flow, wanted)
         open_files = [entry for entry in wanted if _is_known(seen, entry) and _is_open(desk, flow, seen[entry.name])]
-        new = [entry for entry in wanted if not _is_known(seen, entry)]
-        quiet, unquiet = _by_quiet(desk, flow, store, new, every_name)
+        new = sorted((entry for entry in wanted if not _is_known(seen, entry)), key=lambda entry: _age_key(flow, entry))
+        quiet, unquiet = _by_quiet(desk, flow, store, new[:MOST_FILES], every_name)
     finally:
         store.close()
     ready = sorted({*open_files, *quiet}, key=lambda entry: _age_key(flow, entry))
     names = [entry.name for entry in ready]
     if work.settled_too:
         names += [name for name in _settled_in_window(desk, flow, work) if name not in names]
-    return Look(tuple(names[:MOST_FILES]), tuple(entry.name for entry in unquiet), max(0, len(names) - MOST_FILES))
+    left = max(0, len(names) + len(new[MOST_FILES:]) - MOST_FILES)
+    return Look(tuple(names[:MOST_FILES]), tuple(entry.name for entry in unquiet), left)
 
 
 def hand_out(desk: Desk, dag_id: str, run_id: str, names: Sequence[str]) -> list[str]:

@@ -1,0 +1,51 @@
+"""The page of all file contracts, written from the row models themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from drbridge.contracts import CODES, CONTRACTS, Column, Contract
+
+INTRO = """# The file contracts
+
+Every file is UTF-8 (a byte order mark is tolerated), with a header, LF or CRLF line ends and quotes as in RFC 4180; it
+may be packed with gzip or zip, one file in it. Ids are text: `00123` stays `00123`, and `NA` is an id. Times carry their
+offset from UTC. The layouts are our definition where none is public.
+
+Check a file without any server: `drbridge check NOUN FILE`.
+"""
+
+
+def contracts_page() -> str:
+    """All contracts, then all codes."""
+    parts = [INTRO, *(_contract(each) for _, each in sorted(CONTRACTS.items()))]
+    for about, title in (("row", "A row is set aside"), ("file", "A file is refused whole"), ("warning", "A warning")):
+        parts.append(f"\n## {title}\n\n| code | means | next step |\n|---|---|---|\n")
+        parts += [
+            f"| `{code}` | {each.meaning} | {each.next_step} |\n" for code, each in CODES.items() if each.about == about
+        ]
+    return "".join(parts)
+
+
+def _contract(contract: Contract) -> str:
+    names = ", ".join(f"`{prefix}*`" for prefix in contract.prefixes)
+    empty = "A file without rows is refused." if contract.empty_is_refused else "A file without rows is fine."
+    head = (
+        f"\n## `{contract.noun}`: {contract.title}\n\nFiles {names}. A row is known by {', '.join(contract.key)}; "
+        f"the business date is the {contract.dated.by} {contract.dated.column}, or the date in the name. {empty}\n\n"
+        "| column | required | what | kind | unit | rule |\n|---|---|---|---|---|---|\n"
+    )
+    return head + "".join(_rows(contract.columns))
+
+
+def _rows(columns: tuple[Column, ...]) -> Iterator[str]:
+    for each in columns:
+        cells = (
+            f"`{each.name}`",
+            "yes" if each.required else "",
+            each.description,
+            each.kind.describe(),
+            each.unit,
+            each.rule,
+        )
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
