@@ -23,7 +23,9 @@ FORECAST = (
 )
 ACK = {
     "messageId": "4711", "ackType": "ERROR", "whenISO": "2026-07-14T20:00:00.000Z", "fileName": "E.csv",
-    "responses": [{"id": "line 3", "responseCode": "ERROR", "value": "no", "responseTimeISO": "2026-07-14T20:00:00.000Z"}],
+    "responses": [
+        {"id": "line 3", "responseCode": "ERROR", "value": "no", "responseTimeISO": "2026-07-14T20:00:00.000Z"}
+    ],
 }  # fmt: skip
 
 
