@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,10 @@ def _connections() -> set[str]:
     systems = load(DEFAULT_FILE)
     places = [store.url for store in systems.stores.values()] + [flow.source for flow in systems.flows.values()]
     return {url.split("/")[2] for url in places} | {each.connection for each in systems.endpoints.values()}
+
+
+def test_the_pictures_show_this_version_and_these_dags() -> None:
+    about = json.loads((ROOT / "docs" / "pictures" / "screens.json").read_text(encoding="utf-8"))
+    assert about["dags"] == sorted(path.stem for path in (ROOT / "dags").rglob("*.py"))
+    assert about["version"] == version("drbridge")
+    assert {path.name for path in (ROOT / "docs" / "pictures").glob("*.png")} == set(about["pictures"])
