@@ -1,0 +1,205 @@
+"""Checking a file: one pass from its first byte to its last, in flat memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from drbridge.checks.hashed import Hashed
+from drbridge.checks.header import judge_header
+from drbridge.checks.keys import Excluded, Keys
+from drbridge.checks.report import FileReport, Limits
+from drbridge.checks.rows import Judged, Layout, judge
+from drbridge.checks.spool import Reject, Spool
+from drbridge.checks.text import Stretch, stretches
+from drbridge.checks.unpack import unpacked
+from drbridge.contracts import Contract, Problem
+from drbridge.errors import BadInput, Incomplete, Unstable
+
+KEPT_PROBLEMS = 100
+
+OpenFile = Callable[[], AbstractContextManager[Iterator[bytes]]]
+
+
+@dataclass(frozen=True)
+class CheckedBlock:
+    """Accepted rows of one stretch of the file.
+
+    Attributes:
+        frame: `line`, and one text column per column of the file ("" is null; ids stay as they came).
+    """
+
+    frame: pl.DataFrame
+    _stretch: Stretch
+    _record: pl.Series
+
+    def raw(self) -> pl.Series:
+        """Each accepted row's bytes as they came, line end included."""
+        records = self._stretch.records
+        numbers = self._record.to_numpy()
+        data = memoryview(records.data)
+        starts, ends = records.starts[numbers].tolist(), self._stretch.raw_ends[numbers].tolist()
+        pieces = [bytes(data[start:end]) for start, end in zip(starts, ends, strict=True)]
+        return pl.Series("raw", pieces, pl.Binary)
+
+
+class FileCheck:
+    """Checks one file against its contract: read `blocks()` to the end, then ask for the `report()`.
+
+    Args:
+        workdir: a folder of the caller's for what does not fit into memory; the report reads from it.
+        now: what counts as now, for times that must not be in the future.
+        delimiter: one character; it is agreed, never guessed.
+    """
+
+    def __init__(
+        self, contract: Contract, *, workdir: Path, now: datetime, delimiter: str = ",", limits: Limits | None = None
+    ) -> None:
+        workdir.mkdir(parents=True, exist_ok=True)
+        self.contract, self.workdir, self.limits = contract, workdir, limits or Limits()
+        self._delimiter, self._now = delimiter, now
+        self._sha256, self._bytes, self._rows, self._accepted = "", 0, 0, 0
+        self._header, self._columns = b"", tuple[str, ...]()
+        self._refusal: BadInput | None = None
+        self._dates: list[datetime] = []
+        self._keys = Keys(contract.key, workdir / "keys")
+        self._problems = Spool(workdir / "problems.csv")
+        self._warnings = Spool(workdir / "warnings.csv")
+        self._excluded = Excluded(np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, np.int64))
+
+    def blocks(self, open_file: OpenFile) -> Iterator[CheckedBlock]:
+        """Reads the file once and gives its accepted rows, stretch by stretch.
+
+        A refusal of the file is kept for the report, and the file is read on to its end for its hash. Only when rows
+        contradict each other is the file opened once more, to show them as they came.
+
+        Raises:
+            RetryLater: from `open_file`; the check is then void.
+        """
+        try:
+            with ThreadPoolExecutor(1) as worker, open_file() as chunks:
+                source = Hashed(chunks, self.limits.max_bytes, worker)
+                try:
+                    yield from self._accepted_blocks(iter(source))
+                except BadInput as refusal:
+                    self._refusal = refusal
+                self._sha256, self._bytes = source.drain(), source.size
+            self._finish(open_file)
+        finally:
+            self._keys.close()
+
+    def _accepted_blocks(self, chunks: Iterator[bytes]) -> Iterator[CheckedBlock]:
+        for stretch in stretches(unpacked(chunks, self.workdir, self.limits), self._delimiter, self.limits):
+            if stretch.header is not None:
+                self._take_header(stretch)
+                continue
+            layout = Layout(self.contract, self._columns, self._delimiter, self._now)
+            judged = judge(stretch.records, layout, stretch.first_line)
+            self._rows += len(stretch.records)
+            cut_off = None if stretch.ends_with_line else _cut_off(stretch, judged)
+            yield from self._note(stretch, judged)
+            if cut_off is not None:
+                raise cut_off
+        if not self._rows and self.contract.empty_is_refused:
+            raise Incomplete(
+                "The file has a header and no rows", fix="have it sent again with its rows", code="no_rows", line=1
+            )
+
+    def _take_header(self, stretch: Stretch) -> None:
+        assert stretch.header is not None
+        self._header, self._columns = stretch.records.data, stretch.header
+        refusal = judge_header(self._columns, self.contract)
+        if refusal is not None:
+            raise refusal
+
+    def _note(self, stretch: Stretch, judged: Judged) -> Iterator[CheckedBlock]:
+        records = stretch.records
+        for record, problems in judged.refused:
+            row = records.data[records.starts[record] : records.ends[record]].decode().removesuffix("\n")
+            for problem in problems:
+                self._problems.add(problem, row.removesuffix("\r"))
+        if not judged.accepted.height:
+            return
+        numbers = judged.accepted["record"]
+        lines = pl.Series("line", records.lines[numbers.to_numpy()] + stretch.first_line, pl.UInt32)
+        frame = judged.accepted.drop("record").insert_column(0, lines)
+        self._accepted += frame.height
+        self._keys.add(frame)
+        for warning in self.contract.warnings_of(frame):
+            self._warnings.add(warning)
+        moment = self.contract.business_at(frame)
+        self._dates = [self.contract.further([*self._dates, moment])] if moment else self._dates
+        yield CheckedBlock(frame, stretch, numbers)
+
+    def _finish(self, open_file: OpenFile) -> None:
+        self._problems.close()
+        self._warnings.close()
+        if self._refusal is not None:
+            return
+        self._excluded = self._keys.resolve()
+        if self._excluded.conflict.size:
+            found = self._conflicts(open_file)
+            self._problems = self._problems.merged(self.workdir / "rejects.csv", found)
+
+    def _conflicts(self, open_file: OpenFile) -> Iterator[Reject]:
+        """Every row in conflict, as it came: the one thing for which a file is opened again."""
+        wanted = self._excluded.conflicts()
+        field = ", ".join(self.contract.key)
+        lines = np.sort(self._excluded.conflict)
+        with ThreadPoolExecutor(1) as worker, open_file() as chunks:
+            source = Hashed(chunks, self.limits.max_bytes, worker)
+            for stretch in stretches(unpacked(iter(source), self.workdir, self.limits), self._delimiter, self.limits):
+                for row in stretch.rows_at(lines):
+                    line, others = next(wanted)
+                    text = f"the same key with other values is on {others}"
+                    yield Problem(line, field, "conflicting_duplicate", text), row
+            if source.drain() != self._sha256:
+                raise Unstable("The file changed while it was read", fix="it is looked at again later")
+
+    def report(self) -> FileReport:
+        """What the check found, once `blocks` has been read to its end."""
+        refused_whole = self._refusal is not None
+        lost = self._excluded.duplicate.size + self._excluded.conflict.size
+        accepted = 0 if refused_whole else self._accepted - lost
+        duplicate = int(self._excluded.duplicate.size)
+        return FileReport(
+            sha256=self._sha256,
+            bytes=self._bytes,
+            rows=self._rows,
+            accepted=accepted,
+            rejected=self._rows - accepted - duplicate,
+            duplicate=duplicate,
+            header=self._header,
+            columns=self._columns,
+            refusal=self._refusal,
+            problem_counts=dict(self._problems.counts),
+            warning_counts=dict(self._warnings.counts),
+            first_problems=tuple(islice(self._problems, KEPT_PROBLEMS)),
+            rejects_path=self._problems.path,
+            excluded=self._excluded.frame(),
+            business_at=self._dates[0] if self._dates and not refused_whole else None,
+            _problems=self._problems,
+            _warnings=self._warnings,
+        )
+
+
+def _cut_off(stretch: Stretch, judged: Judged) -> BadInput | None:
+    """A last line without line end is only believed when it is whole; its own problem gives way to the file's."""
+    if not judged.refused:
+        return None
+    record, problems = judged.refused[-1]
+    if record < len(stretch.records) - 1 or problems[0].code not in ("field_count", "bad_quoting"):
+        return None
+    judged.refused.pop()
+    return Incomplete(
+        f"The last line ({problems[0].line}) is not complete", problems[0].text, "have the file sent again, to its end",
+        code="cut_off", line=problems[0].line,
+    )  # fmt: skip

@@ -1,0 +1,136 @@
+"""Finding rows with the same key in a file of any size, in flat memory: keys wait on disk as hashes, in partitions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+PARTITIONS = 64
+ENTRY = np.dtype([("high", np.uint64), ("low", np.uint64), ("row", np.uint64), ("line", np.uint32)])
+Entries = npt.NDArray[np.void]
+Lines = npt.NDArray[np.uint32]
+NAMED_LINES = 5
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """Rows that were good each for itself and are not taken because of others.
+
+    Attributes:
+        duplicate: lines that repeat an earlier row word for word.
+        conflict: lines whose key another row has with other fields, key by key.
+        bounds: where in `conflict` the lines of each key begin, and the end.
+    """
+
+    duplicate: Lines
+    conflict: Lines
+    bounds: npt.NDArray[np.int64]
+
+    def frame(self) -> pl.DataFrame:
+        """`line` and `reason` (duplicate | conflict), in the order of lines."""
+        kind = pl.Enum(["duplicate", "conflict"])
+        parts = [(self.duplicate, "duplicate"), (self.conflict, "conflict")]
+        return pl.concat(
+            pl.DataFrame({"line": pl.Series(lines, dtype=pl.UInt32)}).with_columns(pl.lit(why, kind).alias("reason"))
+            for lines, why in parts
+        ).sort("line")
+
+    def conflicts(self) -> Iterator[tuple[int, str]]:
+        """Each line in conflict, in the order of lines, and the other lines of its key in words."""
+        order = np.argsort(self.conflict)
+        groups = np.searchsorted(self.bounds, order, side="right") - 1
+        for line, group in zip(self.conflict[order].tolist(), groups.tolist(), strict=True):
+            start, end = int(self.bounds[group]), int(self.bounds[group + 1])
+            first = self.conflict[start : min(end, start + NAMED_LINES + 1)].tolist()
+            yield line, _named([each for each in first if each != line][:NAMED_LINES], end - start - 1)
+
+
+def _named(others: list[int], count: int) -> str:
+    more = f" and {count - len(others)} more" if count > len(others) else ""
+    return f"line{'s' if count > 1 else ''} {', '.join(map(str, others))}{more}"
+
+
+class Keys:
+    """The keys of all accepted rows of one file."""
+
+    def __init__(self, key: tuple[str, ...], folder: Path) -> None:
+        self.key = list(key)
+        self.folder = folder
+        self._seeds = [secrets.randbits(63) for _ in range(3)]
+        self._files: list[IO[bytes]] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Notes the keys of accepted rows (`line` and the columns of the file)."""
+        if not frame.height:
+            return
+        keys = frame.select(self.key)
+        entries = np.empty(frame.height, ENTRY)
+        entries["high"] = keys.hash_rows(seed=self._seeds[0]).to_numpy()
+        entries["low"] = keys.hash_rows(seed=self._seeds[1]).to_numpy()
+        entries["row"] = frame.drop("line").hash_rows(seed=self._seeds[2]).to_numpy()
+        entries["line"] = frame["line"].to_numpy()
+        part = (entries["high"] >> np.uint64(58)).astype(np.uint8)
+        entries = entries[np.argsort(part, kind="stable")]
+        bounds = np.concatenate(([0], np.cumsum(np.bincount(part, minlength=PARTITIONS))))
+        for number, file in enumerate(self._opened()):
+            file.write(entries[bounds[number] : bounds[number + 1]].tobytes())
+
+    def _opened(self) -> list[IO[bytes]]:
+        if not self._files:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._files = [(self.folder / f"{number:02d}").open("wb") for number in range(PARTITIONS)]
+        return self._files
+
+    def close(self) -> None:
+        """Removes what waits on disk."""
+        for file in self._files:
+            file.close()
+            Path(file.name).unlink(missing_ok=True)
+        self._files = []
+
+    def resolve(self) -> Excluded:
+        """Which rows are not taken: the repetitions of equal rows, and every row of a key with different rows."""
+        duplicates, conflicts, sizes = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], [np.zeros(1, np.int64)]
+        for file in self._files:
+            file.flush()
+            repeated = _repeated(np.fromfile(file.name, ENTRY))
+            if repeated.size:
+                first, same = _groups(repeated)
+                duplicates.append(repeated["line"][same & ~first])
+                conflicts.append(repeated["line"][~same])
+                sizes.append(np.diff(np.append(np.flatnonzero(first[~same]), np.count_nonzero(~same))))
+        self.close()
+        return Excluded(np.concatenate(duplicates), np.concatenate(conflicts), np.cumsum(np.concatenate(sizes)))
+
+
+def _repeated(entries: Entries) -> Entries:
+    """The entries whose key comes more than once, by key and line; most files have none."""
+    highs = np.sort(entries["high"])
+    again = highs[1:][highs[1:] == highs[:-1]]
+    if not again.size:
+        return entries[:0]
+    entries = entries[np.isin(entries["high"], np.unique(again))]
+    entries = entries[np.lexsort((entries["line"], entries["low"], entries["high"]))]
+    fresh = _fresh(entries)
+    alone = fresh & np.append(fresh[1:], True)
+    return entries[~alone]
+
+
+def _fresh(entries: Entries) -> npt.NDArray[np.bool_]:
+    changed = (entries["high"][1:] != entries["high"][:-1]) | (entries["low"][1:] != entries["low"][:-1])
+    return np.concatenate(([True], changed))
+
+
+def _groups(entries: Entries) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """For entries in the order of keys: whether each is the first of its key, and whether all of its key are equal."""
+    first = _fresh(entries)
+    starts = np.flatnonzero(first)
+    same = np.minimum.reduceat(entries["row"], starts) == np.maximum.reduceat(entries["row"], starts)
+    return first, np.repeat(same, np.diff(np.append(starts, entries.size)))

@@ -1,0 +1,135 @@
+"""From records to rows: the columns of a block, which rows are good at a glance, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from drbridge.checks.split import Records
+from drbridge.contracts import Contract, Problem
+from drbridge.contracts.contract import Mask
+
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of one file are to be read.
+
+    Attributes:
+        columns: the names in the header.
+        now: the moment that counts as now for all rows.
+    """
+
+    contract: Contract
+    columns: tuple[str, ...]
+    delimiter: str
+    now: datetime
+
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        return {name: pl.String() for name in self.columns}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rows of a block, judged.
+
+    Attributes:
+        accepted: `record` (number in the block) and one text column per column of the file.
+        refused: record number and problems of each refused row, in order.
+    """
+
+    accepted: pl.DataFrame
+    refused: list[tuple[int, list[Problem]]]
+
+
+def judge(records: Records, layout: Layout, first_line: int) -> Judged:
+    """Judges every record of a block.
+
+    Args:
+        first_line: the line of the file on which the block starts.
+    """
+    refused = dict(_misshapen(records, layout, first_line))
+    frame = _frame(records, layout, refused)
+    good = layout.contract.surely_good(frame.drop("record"), layout.now)
+    if not good.all():
+        doubtful = np.flatnonzero(~good)
+        for place, (record, *fields) in zip(doubtful.tolist(), frame[doubtful].iter_rows(), strict=True):
+            line = first_line + int(records.lines[record])
+            problems = layout.contract.judge(line, dict(zip(layout.columns, fields, strict=True)), layout.now)
+            if problems:
+                refused[record] = problems
+            else:
+                good[place] = True
+        frame = frame.filter(good)
+    return Judged(frame, sorted(refused.items()))
+
+
+def _misshapen(records: Records, layout: Layout, first_line: int) -> Iterator[tuple[int, list[Problem]]]:
+    """Records that cannot be told apart into the columns of the header."""
+    texts = {
+        "bad_quoting": "a quote is out of place",
+        "lone_carriage_return": "a carriage return without a line feed",
+    }
+    for record, code in records.faults.items():
+        line = first_line + int(records.lines[record])
+        yield record, [Problem(line, "", code, texts[code])]
+    if records.counts is None:
+        return
+    wanted = len(layout.columns)
+    for record in np.flatnonzero(records.counts != wanted).tolist():
+        if record in records.faults:
+            continue
+        line, count = first_line + int(records.lines[record]), int(records.counts[record])
+        blank = not records.data[records.starts[record] : records.ends[record]].strip(b"\r\n")
+        text = "the line is blank" if blank else f"{count} field{'s' * (count != 1)}, the header has {wanted}"
+        yield record, [Problem(line, "", "field_count", text)]
+
+
+def _frame(records: Records, layout: Layout, refused: dict[int, list[Problem]]) -> pl.DataFrame:
+    """All records of the right shape as text columns, whatever way they were written."""
+    by_hand = {record: fields for record, fields in records.odd.items() if record not in refused}
+    plain = np.ones(len(records), np.bool_)
+    plain[[*by_hand, *refused]] = False
+    if plain.size and plain[0] and records.data.startswith(BOM):
+        plain[0] = False
+        by_hand[0] = records.data[: records.ends[0]].rstrip(b"\r\n").split(layout.delimiter.encode())
+    frame = _read_plain(records, plain, layout)
+    if by_hand:
+        frame = pl.concat([frame, _read_by_hand(by_hand, layout)]).sort("record")
+    return frame
+
+
+def _read_plain(records: Records, plain: Mask, layout: Layout) -> pl.DataFrame:
+    numbers = pl.Series("record", np.flatnonzero(plain), pl.UInt32)
+    data = _only(records, plain)
+    if not numbers.len():
+        return pl.DataFrame(schema={"record": pl.UInt32, **layout.schema})
+    if b'"' in data:
+        data = data.replace(b'"', b"")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")
+    frame = pl.read_csv(
+        data, has_header=False, schema=layout.schema, separator=layout.delimiter, quote_char=None, infer_schema=False
+    )
+    assert frame.height == numbers.len(), "records were told apart differently by two readers"
+    return frame.insert_column(0, numbers)
+
+
+def _only(records: Records, plain: Mask) -> bytes:
+    """The bytes of the plain records, in one piece."""
+    if plain.all():
+        return records.data[: records.consumed]
+    edges = np.flatnonzero(np.diff(plain.astype(np.int8), prepend=0, append=0))
+    runs = zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True)
+    return b"".join(records.data[records.starts[first] : records.ends[end - 1]] for first, end in runs)
+
+
+def _read_by_hand(by_hand: dict[int, list[bytes]], layout: Layout) -> pl.DataFrame:
+    rows = [(record, *(each.decode() or None for each in fields)) for record, fields in by_hand.items()]
+    return pl.DataFrame(rows, schema={"record": pl.UInt32, **layout.schema}, orient="row")

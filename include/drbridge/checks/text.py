@@ -1,0 +1,195 @@
+"""From bytes to whole records: the encoding is checked and the stream is cut where records end."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from drbridge.checks.report import Limits
+from drbridge.checks.split import Positions, Records, split
+from drbridge.checks.tokens import Record, take_apart
+from drbridge.errors import BadInput, Incomplete, UnreadableFile
+
+HEADER_BYTES = 1 << 16
+WIDE_COLUMNS = 64
+FOREIGN_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Whole records that follow each other in a file.
+
+    Attributes:
+        first_line: the line of the file on which it starts.
+        ends_with_line: whether its last record has a line end; only the last of a file may not.
+        header: the names in the header, when this is the header line.
+    """
+
+    records: Records
+    first_line: int
+    ends_with_line: bool
+    header: tuple[str, ...] | None = None
+
+    @cached_property
+    def raw_ends(self) -> Positions:
+        """Where records end as they came: a missing last line end is not made up."""
+        ends = self.records.ends
+        return ends if self.ends_with_line else np.minimum(ends, self.records.consumed - 1)
+
+    def rows_at(self, lines: npt.NDArray[np.uint32]) -> Iterator[str]:
+        """The records that start on one of the lines (sorted), as they came, without line end."""
+        if self.header is not None:
+            return
+        first, last = np.searchsorted(lines, (self.first_line, self.first_line + self.records.line_count))
+        where = np.searchsorted(self.records.lines, lines[first:last] - np.uint32(self.first_line))
+        for record in where.tolist():
+            row = self.records.data[self.records.starts[record] : self.records.ends[record]].decode()
+            yield row.removesuffix("\n").removesuffix("\r")
+
+
+def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterator[Stretch]:
+    """Cuts a file into its header and stretches of whole records.
+
+    Raises:
+        BadInput: it is not text in UTF-8, or ends in the middle of a record.
+    """
+    mark = delimiter.encode()
+    gathered = _Gathered(chunks)
+    header = _header(gathered, mark, limits)
+    yield header
+    columns, line = len(header.header or ()), 1 + header.records.line_count
+    block_bytes = limits.block_bytes // 4 if columns > WIDE_COLUMNS else limits.block_bytes
+    while data := gathered.next(block_bytes):
+        refuse_encoding(data, line, complete=gathered.is_last)
+        whole = gathered.with_line_end(data)
+        records = split(whole, columns, mark)
+        _refuse_long(records, line, mark, limits)
+        if len(records):
+            yield Stretch(records, line, ends_with_line=whole is data)
+        line += records.line_count
+        if gathered.is_last and records.consumed < len(whole):
+            raise _open_quote(line)
+        gathered.keep(data[records.consumed :])
+
+
+class _Gathered:
+    """Chunks put together into blocks; what a block leaves over comes first in the next."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._left = b""
+        self.is_last = False
+
+    def next(self, block_bytes: int) -> bytes:
+        """The next block, longer than the last one's rest; empty when all has been given."""
+        pieces, size = [self._left], 0
+        self._left = b""
+        while size < block_bytes and not self.is_last:
+            chunk = next(self._chunks, None)
+            self.is_last = chunk is None
+            pieces.append(chunk or b"")
+            size += len(pieces[-1])
+        return b"".join(pieces)
+
+    def keep(self, rest: bytes) -> None:
+        self._left = rest
+
+    def with_line_end(self, data: bytes) -> bytes:
+        """The block, given a last line end if it is the last block and has none."""
+        return data + b"\n" if self.is_last and not data.endswith(b"\n") else data
+
+
+def _header(gathered: _Gathered, mark: bytes, limits: Limits) -> Stretch:
+    data = b""
+    while True:
+        gathered.keep(data)
+        data = gathered.next(HEADER_BYTES)
+        _refuse_foreign(data, gathered.is_last)
+        text = data.removeprefix(codecs.BOM_UTF8)
+        whole = gathered.with_line_end(text)
+        record = take_apart(whole, 0, mark)
+        if isinstance(record, Record):
+            break
+        if gathered.is_last:
+            raise _open_quote(1)
+        if len(data) > limits.max_field_bytes:
+            raise UnreadableFile(
+                f"Line 1 does not end within {limits.max_field_bytes:,} bytes, so it is no header",
+                fix="write the column names in the first line", code="no_header", line=1,
+            )  # fmt: skip
+    end = len(data) - len(text) + record.end
+    gathered.keep(data[end:])
+    names = tuple(name.decode() for name in record.fields or [])
+    lines = max(1, whole.count(b"\n", 0, record.end))
+    here = Records(data[:end], end, np.zeros(1, np.int64), np.array([end]), np.zeros(1, np.int64), lines)
+    return Stretch(here, 1, ends_with_line=whole is text, header=names)
+
+
+def _refuse_foreign(data: bytes, complete: bool) -> None:
+    """Refuses the first bytes of a file when they cannot be a header in UTF-8."""
+    if data in (b"", codecs.BOM_UTF8) and complete:
+        raise Incomplete("The file is empty", fix="have it sent again", code="empty_file")
+    if data.startswith(FOREIGN_MARKS):
+        raise UnreadableFile("The file is UTF-16, not UTF-8", fix="write it as UTF-8", code="utf16", line=1)
+    refuse_encoding(data, 1, complete)
+
+
+def _open_quote(line: int) -> BadInput:
+    return Incomplete(
+        f"A quote that is opened in the row of line {line} is never closed", fix="close it, or have the file sent again",
+        code="open_quote", line=line,
+    )  # fmt: skip
+
+
+def refuse_encoding(data: bytes, first_line: int, complete: bool) -> None:
+    """Refuses bytes that are not UTF-8 text; a last character may be unfinished when more is to come.
+
+    Raises:
+        BadInput: with the line.
+    """
+    if (at := data.find(b"\0")) >= 0:
+        raise UnreadableFile(
+            "The file holds a NUL byte: it is not UTF-8 text, perhaps UTF-16", fix="write it as UTF-8", code="nul_byte",
+            line=first_line + data.count(b"\n", 0, at),
+        )  # fmt: skip
+    if data.isascii():
+        return
+    try:
+        codecs.utf_8_decode(data, "strict", complete)
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(
+            "The file is not UTF-8", f"byte {data[error.start]:#04x}: {error.reason}", "write it as UTF-8",
+            code="not_utf8", line=first_line + data.count(b"\n", 0, error.start),
+        ) from None  # fmt: skip
+
+
+def _refuse_long(records: Records, line: int, mark: bytes, limits: Limits) -> None:
+    """Refuses a file with a field or row that no honest file has; whole records first, then the unfinished one."""
+    sizes = records.ends - records.starts
+    for record in np.flatnonzero(sizes > limits.max_field_bytes).tolist():
+        taken = take_apart(records.data, int(records.starts[record]), mark)
+        fields = taken.fields if isinstance(taken, Record) and taken.fields else [b""]
+        _refuse_if_long(max(map(len, fields)), int(sizes[record]), line + int(records.lines[record]), limits)
+    rest = len(records.data) - records.consumed
+    if rest > limits.max_field_bytes:
+        last = records.unfinished
+        field = last.field_bytes if last else len(records.data) - 1 - records.data.rfind(mark, records.consumed)
+        _refuse_if_long(min(field, rest), rest, line + records.line_count, limits)
+
+
+def _refuse_if_long(field: int, row: int, line: int, limits: Limits) -> None:
+    if field > limits.max_field_bytes:
+        raise UnreadableFile(
+            f"A field in the row of line {line} is longer than {limits.max_field_bytes:,} bytes",
+            fix="look for a lost quote or delimiter", code="field_too_long", line=line,
+        )  # fmt: skip
+    if row > limits.max_row_bytes:
+        raise UnreadableFile(
+            f"The row of line {line} is longer than {limits.max_row_bytes:,} bytes",
+            fix="look for lost line ends", code="row_too_long", line=line,
+        )  # fmt: skip

@@ -1,0 +1,204 @@
+"""A contract: all that is agreed about the files of one business noun."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from drbridge.contracts.kinds import Instant, Kind
+from drbridge.contracts.problems import Flaw, Problem
+from drbridge.contracts.rows import Row, kind_of
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a file, as the contract's page shows it."""
+
+    name: str
+    required: bool
+    kind: Kind
+    description: str
+    unit: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Warn:
+    """Something worth telling about a row that travels all the same.
+
+    Attributes:
+        needs: columns that must be in the file for the warning to be possible.
+        when: true for the accepted rows it concerns.
+    """
+
+    field: str
+    code: str
+    text: str
+    needs: tuple[str, ...]
+    when: pl.Expr
+
+
+@dataclass(frozen=True)
+class Dated:
+    """Which column says what business day a file belongs to: its latest or its earliest moment."""
+
+    column: str
+    by: Literal["latest", "earliest"]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """All that is agreed about the files of one noun.
+
+    Attributes:
+        noun: the name under which everything about these files is found.
+        prefixes: how file names start.
+        model: the row model; what it accepts is accepted.
+        key: columns that name the thing a row is about; unique within a file.
+        dated: where the business date stands in the content.
+        date_in_name: reads the business date from a file's name, where names carry it.
+        empty_is_refused: a file without rows is an error of the sender.
+    """
+
+    noun: str
+    title: str
+    prefixes: tuple[str, ...]
+    model: type[Row]
+    key: tuple[str, ...]
+    dated: Dated
+    date_in_name: Callable[[str], datetime | None] = field(default=lambda _: None)
+    warnings: tuple[Warn, ...] = ()
+    empty_is_refused: bool = False
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the header, in the order the contract lists them."""
+        found = []
+        for each in self.model.model_fields.values():
+            kind = kind_of(each)
+            if kind is not None:
+                extra = cast(dict[str, str], each.json_schema_extra)
+                texts = (each.description or "", extra["unit"], extra["rule"])
+                found.append(Column(each.alias or "", each.is_required(), kind, *texts))
+        return tuple(found)
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        return {each.name: each for each in self.columns}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns a header must have."""
+        return tuple(each.name for each in self.columns if each.required)
+
+    def knows(self, name: str) -> bool:
+        """Whether a header may have this column."""
+        return name in self.by_name
+
+    def business_at_from_name(self, name: str) -> datetime | None:
+        """The moment whose UTC day a file belongs to, if its name says it."""
+        return self.date_in_name(name)
+
+    def business_at(self, frame: pl.DataFrame) -> datetime | None:
+        """The moment whose UTC day accepted rows belong to, or None when none of them says it."""
+        if self.dated.column not in frame.columns:
+            return None
+        value = pl.col(self.dated.column)
+        extreme = value.max() if self.dated.by == "latest" else value.min()
+        offset = pl.when(value.str.ends_with("Z")).then(pl.lit("Z")).otherwise(value.str.slice(-6))
+        texts = frame.group_by(offset.alias("offset")).agg(extreme)[self.dated.column].drop_nulls()
+        moments = [Instant().parse(text) for text in texts]
+        return self.further(moments) if moments else None
+
+    def further(self, moments: Sequence[datetime]) -> datetime:
+        """The one of several moments that dates a file."""
+        return max(moments) if self.dated.by == "latest" else min(moments)
+
+    def surely_good(self, frame: pl.DataFrame, now: datetime) -> Mask:
+        """For each row, whether the model would accept it for certain; the others must be judged one by one.
+
+        Args:
+            frame: one text column per column of the file.
+        """
+        present = frozenset(frame.columns)
+        rules = [self._fast(each) for each in self.columns if each.name in present]
+        rules += self.model.fast_rules(present, now)
+        told = frame.select(rule.fill_null(False).alias(str(number)) for number, rule in enumerate(rules))
+        good = np.ones(frame.height, dtype=np.bool_)
+        for each in told:
+            good &= each.to_numpy()
+        return good
+
+    @staticmethod
+    def _fast(each: Column) -> pl.Expr:
+        value = pl.col(each.name)
+        rule = each.kind.fast(value)
+        if not each.required:
+            return value.is_null() | rule
+        if each.kind.may_be_blank:
+            return rule & (value >= "!") & (value < "\x7f")
+        return rule
+
+    def warnings_of(self, frame: pl.DataFrame) -> Iterator[Problem]:
+        """What is worth telling about accepted rows (`line` and the columns of the file), in the order of lines."""
+        possible = [each for each in self.warnings if set(each.needs) <= set(frame.columns)]
+        if not possible:
+            return
+        told = frame.select("line", *(each.when.fill_null(False).alias(each.code) for each in possible))
+        for line, *flags in told.filter(pl.any_horizontal(pl.exclude("line"))).iter_rows():
+            for warning, flag in zip(possible, flags, strict=True):
+                if flag:
+                    yield Problem(line, warning.field, warning.code, warning.text)
+
+    def judge(self, line: int, fields: Mapping[str, str | None], now: datetime) -> list[Problem]:
+        """What the model says of one row: everything wrong with it; nothing when it is accepted."""
+        try:
+            self.model.model_validate(fields, context={"now": now})
+        except ValidationError as error:
+            return [found for each in error.errors(include_url=False, include_input=False)
+                    for found in self._problems(line, each)]  # fmt: skip
+        return []
+
+    def _problems(self, line: int, error: ErrorDetails) -> list[Problem]:
+        flaws: list[Flaw] = error.get("ctx", {}).get("flaws", [])
+        if flaws:
+            return [Problem(line, flaw.field, flaw.code, flaw.text) for flaw in flaws]
+        text = "there is no value" if error["type"] == "missing" else error["msg"]
+        return [Problem(line, self._field_of(error["loc"]), error["type"], text)]
+
+    def _field_of(self, where: tuple[Any, ...]) -> str:
+        return str(where[0]) if where else ""
+
+
+_STAMP = re.compile(r"(?<![0-9])([0-9]{8}T[0-9]{6})Z(?![0-9A-Za-z])")
+_DAY = re.compile(r"(?<![0-9])([0-9]{8})(?![0-9T])")
+
+
+def stamp_in(name: str) -> datetime | None:
+    """The first time stamp in a name, as in ENROLL_SYNC_20260714T040000Z_0042.csv."""
+    return _first(_STAMP, "%Y%m%dT%H%M%S", name)
+
+
+def day_in(name: str) -> datetime | None:
+    """The first day in a name, as in LOAD_FORECAST_20260714_20260713T030000Z.csv."""
+    return _first(_DAY, "%Y%m%d", name)
+
+
+def _first(pattern: re.Pattern[str], form: str, name: str) -> datetime | None:
+    found = pattern.search(name)
+    try:
+        return datetime.strptime(found[1], form).replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None

@@ -1,0 +1,268 @@
+"""The kinds of column: each says its rule twice.
+
+`parse` is the truth: pydantic calls it, and what it accepts is accepted. `fast` is the same rule for a whole column at
+once; it may turn a good value away (the row is then looked at by itself) but never accepts a bad one. Tests mutate
+values byte by byte to prove that.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+LONGEST_SHOWN = 40
+
+
+def refusal(code: str, text: str) -> PydanticCustomError:
+    """An error that pydantic reports under our code; braces in the text stay as they are."""
+    return PydanticCustomError(code, "{text}", {"text": text})
+
+
+def shown(text: str) -> str:
+    """A value as problem texts show it: in quotes, control characters spelled out, shortened."""
+    cut = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."
+    return repr(cut)
+
+
+class Kind(ABC):
+    """A kind of column."""
+
+    may_be_blank = False
+    """Whether `fast` lets a value through that is nothing but white space."""
+
+    @abstractmethod
+    def parse(self, text: str) -> Any:
+        """The value of a text, or a refusal with its code."""
+
+    @abstractmethod
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        """True only where `parse` accepts; null counts as false."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The rule in words, for the page of the contract."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def _validate(self, value: object) -> Any:
+        if not isinstance(value, str):
+            raise refusal("not_text", "values are given as text")
+        return self.parse(value)
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Text of at most so many characters; `00123`, `NA` and `null` stay what they are."""
+
+    longest: int
+    may_be_blank = True
+
+    def parse(self, text: str) -> str:
+        if len(text) > self.longest:
+            raise refusal("too_long", f"{len(text)} characters, at most {self.longest} are allowed")
+        return text
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.str.len_bytes() <= self.longest
+
+    def describe(self) -> str:
+        return f"text, at most {self.longest} characters"
+
+
+@dataclass(frozen=True)
+class LongText(Kind):
+    """Text without a limit of ours: what is over `sent` characters is cut when it is sent on."""
+
+    sent: int
+    may_be_blank = True
+
+    def parse(self, text: str) -> str:
+        return text
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.is_not_null()
+
+    def describe(self) -> str:
+        return f"text; sent cut to {self.sent} characters, with a warning"
+
+
+@dataclass(frozen=True)
+class Parts(Kind):
+    """Texts in one field, separated by `|`."""
+
+    longest_part: int
+    may_be_blank = True
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        parts = tuple(text.split("|"))
+        longest = max(map(len, parts))
+        if longest > self.longest_part:
+            raise refusal("too_long", f"a part of {longest} characters, at most {self.longest_part} are allowed")
+        return parts
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.str.len_bytes() <= self.longest_part
+
+    def describe(self) -> str:
+        return f"texts separated by |, each at most {self.longest_part} characters"
+
+
+@dataclass(frozen=True)
+class Digits(Kind):
+    """An id made of digits, kept as text with its leading zeros."""
+
+    longest: int
+
+    def parse(self, text: str) -> str:
+        if not re.fullmatch("[0-9]+", text):
+            raise refusal("not_digits", f"{shown(text)} is not made of digits only")
+        if len(text) > self.longest:
+            raise refusal("too_long", f"{len(text)} digits, at most {self.longest} are allowed")
+        return text
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.str.contains(rf"\A[0-9]{{1,{self.longest}}}\z")
+
+    def describe(self) -> str:
+        return f"digits, at most {self.longest}; leading zeros count"
+
+
+@dataclass(frozen=True)
+class Code(Kind):
+    """One of a list of codes, letter for letter."""
+
+    values: tuple[str, ...]
+
+    def __init__(self, *values: str) -> None:
+        object.__setattr__(self, "values", values)
+
+    def parse(self, text: str) -> str:
+        if text not in self.values:
+            raise refusal("not_in_list", f"{shown(text)} is not one of {', '.join(self.values)}")
+        return text
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.is_in(list(self.values))
+
+    def describe(self) -> str:
+        return "one of " + ", ".join(self.values)
+
+
+@dataclass(frozen=True)
+class Integer(Kind):
+    """A whole number in a range, or one of a few."""
+
+    smallest: int = 0
+    largest: int = 2_147_483_647
+    among: tuple[int, ...] = ()
+
+    def parse(self, text: str) -> int:
+        if not re.fullmatch("-?[0-9]+", text):
+            raise refusal("not_an_integer", f"{shown(text)} is not a whole number")
+        digits = text.removeprefix("-").lstrip("0") or "0"
+        size = int(digits) if len(digits) < 20 else self.largest + abs(self.smallest) + 1
+        value = -size if text.startswith("-") else size
+        if not self.smallest <= value <= self.largest:
+            raise refusal("out_of_range", f"{shown(text)} is not between {self.smallest} and {self.largest}")
+        if self.among and value not in self.among:
+            raise refusal("not_in_list", f"{value} is not one of {', '.join(map(str, self.among))}")
+        return value
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        if self.among:
+            return value.is_in([str(each) for each in self.among])
+        sure = len(str(self.largest + 1)) - 1
+        digits = rf"[1-9][0-9]{{0,{sure - 1}}}" if self.smallest == 1 else rf"[0-9]{{1,{sure}}}"
+        sign = "-?" if self.smallest <= -(10**sure - 1) else ""
+        return value.str.contains(rf"\A{sign}{digits}\z")
+
+    def describe(self) -> str:
+        if self.among:
+            return "one of " + ", ".join(map(str, self.among))
+        return f"whole number from {self.smallest} to {self.largest}"
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A plain decimal number that a column decimal(precision, scale) holds without loss."""
+
+    precision: int
+    scale: int
+    at_least_zero: bool = False
+
+    def parse(self, text: str) -> Decimal:
+        found = re.fullmatch(r"-?(?:([0-9]+)(?:\.([0-9]+))?|\.([0-9]+))", text)
+        if not found:
+            raise refusal("not_a_number", f"{shown(text)} is not a plain decimal number")
+        whole = (found[1] or "").lstrip("0")
+        decimals = (found[2] or found[3] or "").rstrip("0")
+        if len(whole) > self.precision - self.scale:
+            raise refusal("out_of_range", f"{shown(text)} has more than {self.precision - self.scale} digits before .")
+        if len(decimals) > self.scale:
+            raise refusal("too_precise", f"{shown(text)} has more than {self.scale} decimals")
+        value = Decimal(text)
+        if self.at_least_zero and value < 0:
+            raise refusal("out_of_range", f"{shown(text)} is less than 0")
+        return value
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.str.contains(self.pattern(self.precision - self.scale, self.scale))
+
+    def pattern(self, whole: int, decimals: int) -> str:
+        """A regular expression for numbers of so many digits, at most, before and after the point."""
+        sign = "" if self.at_least_zero else "-?"
+        return rf"\A{sign}[0-9]{{1,{whole}}}(?:\.[0-9]{{1,{decimals}}})?\z"
+
+    def describe(self) -> str:
+        least = ", at least 0" if self.at_least_zero else ""
+        return f"decimal({self.precision},{self.scale}){least}"
+
+
+_INSTANT = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
+)
+_WITHOUT_OFFSET = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?")
+_FAST_DAY = (
+    r"(?:[12][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
+    r"|(?:0[13578]|1[02])-31)|(?:[12][0-9](?:0[48]|[2468][048]|[13579][26])|1600|2000|2400|2800)-02-29)"
+)
+_FAST_TIME = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_FAST_OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+WIDEST_OFFSET = timedelta(hours=14)
+
+
+@dataclass(frozen=True)
+class Instant(Kind):
+    """A moment: date and time of day with an offset from UTC, as in `2026-07-14T18:00:00-05:00`."""
+
+    def parse(self, text: str) -> datetime:
+        found = _INSTANT.fullmatch(text)
+        if not found:
+            if _WITHOUT_OFFSET.fullmatch(text):
+                raise refusal("no_offset", f"{shown(text)} does not say how far it is from UTC")
+            raise refusal("not_a_time", f"{shown(text)} is not a date and time as in 2026-07-14T18:00:00Z")
+        year, month, day, hour, minute, second = map(int, found.groups()[:6])
+        offset = timedelta(hours=int(found[9] or 0), minutes=int(found[10] or 0))
+        if offset > WIDEST_OFFSET or int(found[10] or 0) > 59:
+            raise refusal("no_such_time", f"no place on earth is {found[8]}{found[9]}:{found[10]} from UTC")
+        zone = timezone(-offset if found[8] == "-" else offset)
+        micros = int((found[7] or "0")[:6].ljust(6, "0"))
+        try:
+            return datetime(year, month, day, hour, minute, second, micros, zone)
+        except ValueError as error:
+            raise refusal("no_such_time", f"{shown(text)} does not exist: {error}") from None
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.str.contains(rf"\A{_FAST_DAY}{_FAST_TIME}(?:\.[0-9]{{1,9}})?{_FAST_OFFSET}\z")
+
+    def describe(self) -> str:
+        return "date and time with offset, ISO 8601"
