@@ -28,6 +28,11 @@ class Far:
     system: str
     port: int
 
+    @property
+    def url(self) -> str:
+        """Where the control API is."""
+        return f"http://127.0.0.1:{self.port}/_sandbox/{self.system}"
+
     def counts(self) -> dict[str, Any]:
         """How many requests came, by operation and status (`calls`), and `effects` by noun.
 

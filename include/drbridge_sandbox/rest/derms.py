@@ -28,10 +28,10 @@ SCORE_COLUMNS = (
     Column("availabilityFlag", one_of("Y", "N")),
     Column("activationCost", number(18, 6, signed=False), required=False),
     Column("burnRate", number(18, 6, signed=False), required=False),
-    Column("successfulParticipations", count(), required=False),
-    Column("participationLimit", count(), required=False),
-    Column("daysSinceLastEvent", count(), required=False),
-    Column("daysInCycle", count(), required=False),
+    Column("successfulParticipations", count, required=False),
+    Column("participationLimit", count, required=False),
+    Column("daysSinceLastEvent", count, required=False),
+    Column("daysInCycle", count, required=False),
 )
 INTERVAL_SIZES = ("300", "900", "1800", "3600")
 FORECAST_COLUMNS = (

@@ -35,19 +35,19 @@ class Column:
 
 
 def text(longest: int) -> Check:
-    """Any text up to a length, without control characters."""
-    return re.compile(rf"[^\x00-\x1f]{{1,{longest}}}").fullmatch
+    """Any text up to a length."""
+    return re.compile(rf"[^\x00]{{1,{longest}}}").fullmatch
 
 
 def number(digits: int, places: int, signed: bool = True) -> Check:
-    """A decimal number with at most so many digits, `places` of them after the point."""
+    """A decimal number that fits decimal(digits, places); zeros in front and behind count for nothing."""
     sign = "-?" if signed else ""
-    return re.compile(rf"{sign}\d{{1,{digits - places}}}(\.\d{{1,{places}}})?").fullmatch
+    return re.compile(rf"{sign}(?=\.?\d)0*\d{{0,{digits - places}}}(\.\d{{0,{places}}}0*)?(?<=\d)").fullmatch
 
 
-def count() -> Check:
+def count(value: str) -> bool:
     """A whole number that is not negative."""
-    return re.compile(r"\d{1,9}").fullmatch
+    return value.isascii() and value.isdigit() and int(value) < 1 << 31
 
 
 def one_of(*codes: str) -> Check:
@@ -55,7 +55,7 @@ def one_of(*codes: str) -> Check:
     return frozenset(codes).__contains__
 
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
 @lru_cache(maxsize=1 << 16)

@@ -1,0 +1,73 @@
+"""`drbridge sandbox`: the other systems as real servers on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+
+from drbridge_sandbox.day import make_day
+from drbridge_sandbox.sandbox import Sandbox
+
+DEFAULT_ROOT = Path(__file__).resolve().parents[3] / ".drbridge" / "sandbox"
+
+
+def sandbox(
+    root: Annotated[
+        Path, typer.Option(help="Where the servers keep what they know.", show_default=False)
+    ] = DEFAULT_ROOT,
+    port_base: Annotated[
+        int, typer.Option(envvar="DRBRIDGE_PORT_BASE", min=1024, max=65_500, help="First of 20 ports.")
+    ] = 18_000,
+    day: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Drop the files of this day; with --devices or --seed: yesterday."),
+    ] = None,
+    devices: Annotated[int | None, typer.Option(min=1, help="How many devices take part in the day (2000).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw other values; the same seed gives the same files (1).")] = None,
+) -> None:
+    """Runs DACS, DERMS and OUAI as real SFTP, S3 and REST servers on this machine, until Ctrl-C.
+
+    They remember what they were sent, in --root. A second start goes on where the first one ended.
+
+    Example: drbridge sandbox --devices 2000
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with Sandbox(root, port_base=port_base) as box:
+        _print_addresses(box)
+        if day or devices is not None or seed is not None:
+            when = (day or datetime.now(UTC) - timedelta(days=1)).date()
+            made = make_day(1 if seed is None else seed, 2000 if devices is None else devices, when)
+            made.drop_into(box)
+            print(f"\n# {len(made.files)} files of {when} lie in the outgoing folders.")
+            made.close()
+        _print_environment(box)
+        print("\n# Ctrl-C ends the sandbox.", flush=True)
+        try:
+            Event().wait()
+        except KeyboardInterrupt:
+            print("# ended", flush=True)
+
+
+def _print_addresses(box: Sandbox) -> None:
+    for name, each in box.connections().items():
+        extra = each["extra"]
+        address = (
+            extra.get("endpoint_url") or f"{each.get('schema', each['conn_type'])}://{each['host']}:{each['port']}"
+        )
+        print(f"# {name:14} {address}")
+    for system in box.services:
+        print(f"# {system + ' control':14} {box.far(system).url}")
+
+
+def _print_environment(box: Sandbox) -> None:
+    """The connections, as lines for a shell."""
+    print()
+    for name, value in box.env().items():
+        print(f"export {name}={shlex.quote(value)}")
