@@ -198,10 +198,10 @@ def load(path: Path | None = None) -> Systems:
         site = dict(text.pop("site", {}))
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
             site["profile"] = profile
-        return Systems(site=site, **{kind: _named(table) for kind, table in text.items()})
+        return Systems.model_validate({"site": site, **{kind: _named(table) for kind, table in text.items()}})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
-    except (tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, ValidationError, TypeError, AttributeError) as error:
         raise Misconfigured(f"{file} cannot be used", detail=str(error), fix="correct it and try again") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drbridge.errors import DrBridgeError
 from drbridge.exchange.archive import Verdict, archive
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.relay import relay
@@ -10,7 +11,6 @@ from drbridge.exchange.send import answer, send
 from drbridge.exchange.take import take
 from drbridge.exchange.waiting import look
 from drbridge.exchange.work import Work
-from drbridge.errors import DrBridgeError
 from drbridge.systems import Endpoint
 
 NOW = Work(by_hand=True)

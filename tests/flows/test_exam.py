@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from drbridge.adapters.outside import ConnectionsOutside
 from sqlalchemy import update
 
-from drbridge.adapters.outside import ConnectionsOutside
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries

@@ -8,9 +8,9 @@ from drbridge.contracts import CODES, CONTRACTS, Column, Contract
 
 INTRO = """# The file contracts
 
-Every file is UTF-8 (a byte order mark is tolerated), with a header, LF or CRLF line ends and quotes as in RFC 4180; it
-may be packed with gzip or zip, one file in it. Ids are text: `00123` stays `00123`, and `NA` is an id. Times carry their
-offset from UTC. The layouts are our definition where none is public.
+Every file is UTF-8 (a byte order mark is tolerated), with a header, LF or CRLF line ends and quotes as in RFC 4180;
+it may be packed with gzip or zip, one file in it. Ids are text: `00123` stays `00123`, and `NA` is an id. Times carry
+their offset from UTC. The layouts are our definition where none is public.
 
 Check a file without any server: `drbridge check NOUN FILE`.
 """

@@ -106,7 +106,7 @@ def read_file(desk: Desk, flow: Flow, seen: Fingerprint, open_file: OpenFile, le
     try:
         check = FileCheck(
             contract,
-            workdir=run.folder / "check",
+            workdir=run.check_folder,
             now=desk.clock.now(),
             delimiter=flow.delimiter,
             limits=Limits(max_bytes=site.max_file_bytes, max_unpacked_bytes=site.max_unpacked_bytes),

@@ -18,11 +18,12 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
     """Flows to wake now, each with the reason. Nothing is sent here."""
     due: dict[str, str] = {}
     with desk.ledger.read() as tx:
-        for flow, lane, destination in _open_lanes(tx):
-            if flow in due or flow not in desk.systems.flows or not desk.systems.is_on(desk.systems.flows[flow]):
+        for name, lane, destination in _open_lanes(tx):
+            known = desk.systems.flows.get(name)
+            if known is None or not desk.systems.is_on(known):
                 continue
             if leases.holder_of(tx, lane) is None and _may_be_called(tx, desk.systems, destination):
-                due[flow] = f"{destination} has unfinished work that nobody holds"
+                due.setdefault(name, f"{destination} has unfinished work that nobody holds")
         patrols = intakes.last_patrols(tx)
     for flow in desk.systems.flows.values():
         if desk.systems.is_on(flow) and patrols.get(flow.name, float("inf")) > LOOK_AT_LEAST_EVERY_SECONDS:

@@ -124,6 +124,11 @@ class StagingRun:
         self.parts: list[Part] = []
         self.rows = 0
 
+    @property
+    def check_folder(self) -> Path:
+        """Where the check keeps what does not fit into memory."""
+        return self.folder / "check"
+
     def write(self, block: CheckedBlock) -> None:
         """Adds one part."""
         frame = block.frame
@@ -139,7 +144,8 @@ class StagingRun:
     def publish(self, report: FileReport) -> StagedFile:
         """Names the folder by content, manifest last; a twin that was faster wins, with the same content."""
         report.excluded.write_parquet(self.folder / "excluded.parquet")
-        shutil.copyfile(report.rejects_path, self.folder / "rejects.csv")
+        shutil.move(report.rejects_path, self.folder / "rejects.csv")
+        shutil.rmtree(self.check_folder)
         manifest = Manifest(self.contract.noun, report.sha256, report.header, self.rows, tuple(self.parts))
         (self.folder / "manifest.json").write_text(manifest.to_json())
         _sync_tree(self.folder)

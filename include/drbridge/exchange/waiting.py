@@ -114,7 +114,8 @@ def _by_quiet(
     desk: Desk, flow: Flow, store: FileStore, entries: list[Entry], every_name: set[str]
 ) -> tuple[list[Entry], list[Entry]]:
     """Tells files that are whole from those that may still be growing, and keeps what was seen of the latter."""
-    quiet, unquiet = [], []
+    quiet: list[Entry] = []
+    unquiet: list[Entry] = []
     for entry in entries:
         if entry.name + flow.done_marker in every_name:
             quiet.append(entry)

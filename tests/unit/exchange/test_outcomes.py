@@ -114,7 +114,13 @@ def test_what_never_left_is_pending_and_what_may_have_arrived_is_in_doubt() -> N
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("0", 0), ("120", 120), ("Tue, 14 Jul 2026 20:01:00 GMT", 60), ("Tue, 14 Jul 2026 19:00:00 GMT", 0), ("soon", None)],
+    [
+        ("0", 0),
+        ("120", 120),
+        ("Tue, 14 Jul 2026 20:01:00 GMT", 60),
+        ("Tue, 14 Jul 2026 19:00:00 GMT", 0),
+        ("soon", None),
+    ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
     assert retry_after_of(reply(503, Retry_After=value), NOW) == seconds

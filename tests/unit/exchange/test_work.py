@@ -32,7 +32,9 @@ def test_a_backfill_works_on_its_day_and_shows_what_was_settled() -> None:
 
 
 def test_the_form_narrows_a_manual_run() -> None:
-    work = work_of("manual", {"file": "SDCSE_*", "since": "2026-07-14", "until": "2026-07-15T06:00:00+02:00"}, None, "kim")
+    work = work_of(
+        "manual", {"file": "SDCSE_*", "since": "2026-07-14", "until": "2026-07-15T06:00:00+02:00"}, None, "kim"
+    )
     assert work.wants_name("SDCSE_7.csv")
     assert not work.wants_name("ENROLL.csv")
     assert work.until == datetime(2026, 7, 15, 4, tzinfo=UTC)
@@ -46,7 +48,12 @@ def test_the_end_of_the_window_is_outside() -> None:
 
 @pytest.mark.parametrize(
     "params",
-    [{"since": "yesterday"}, {"resend": "everything"}, {"since": "2026-07-15", "until": "2026-07-14"}, {"resend": "all"}],
+    [
+        {"since": "yesterday"},
+        {"resend": "everything"},
+        {"since": "2026-07-15", "until": "2026-07-14"},
+        {"resend": "all"},
+    ],
 )
 def test_an_impossible_form_is_refused_with_the_reason(params: dict[str, object]) -> None:
     with pytest.raises(BadInput) as refused:

@@ -1,0 +1,110 @@
+"""What the demo's day came to: a table for people, the same as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class FlowLine:
+    """One flow at one destination.
+
+    Attributes:
+        seconds: from the first file taken in to the last one settled.
+        far_side: "exact", or what the far side holds that it should not, or lacks.
+    """
+
+    flow: str
+    destination: str
+    files: int
+    rows: int
+    acked: int
+    rejected: int
+    duplicate: int
+    superseded: int
+    parked: int
+    open: int
+    flagged: int
+    seconds: float
+    far_side: str
+
+    @property
+    def good(self) -> bool:
+        parts = self.acked + self.rejected + self.duplicate + self.superseded + self.parked + self.open
+        return self.rows == parts and not self.open and not self.parked and self.far_side == "exact"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bad row that was planted, and what drbridge said of it.
+
+    Attributes:
+        line: None when the whole file is bad.
+        found: code and text of the problem; empty when it was missed.
+    """
+
+    file: str
+    line: int | None
+    planted: str
+    found: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole day."""
+
+    day: str
+    devices: int
+    seconds: float
+    lines: tuple[FlowLine, ...]
+    planted: tuple[Planted, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        return (
+            all(line.good for line in self.lines) and not self.differences and all(each.found for each in self.planted)
+        )
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Writes the report where programs find it."""
+    path.write_text(json.dumps(asdict(report) | {"good": report.good}, indent=1) + "\n", encoding="utf-8")
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Prints what a person wants to see first: is everything where it should be?"""
+    _flows(report, console)
+    _planted(report, console)
+    for difference in report.differences:
+        console.print(f"[red]{difference}[/red]")
+    verdict = "[green]Every book balances and the far side holds exactly what it should.[/green]"
+    console.print(verdict if report.good else "[red]Something is not as it should be; see above.[/red]")
+
+
+def _flows(report: Report, console: Console) -> None:
+    table = Table(title=f"{report.day}, {report.devices} devices, {report.seconds:.0f} s")
+    columns = [name for name in FlowLine.__dataclass_fields__ if name != "destination"]
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("flow", "far_side") else "right", overflow="fold")
+    for line in report.lines:
+        told = asdict(line)
+        told["flow"] = f"{line.flow}\n  to {line.destination}"
+        told["seconds"] = f"{line.seconds:.0f}"
+        table.add_row(*(str(told[name]) for name in columns), style=None if line.good else "red")
+    console.print(table)
+
+
+def _planted(report: Report, console: Console, most: int = 40) -> None:
+    table = Table(title=f"Planted: {len(report.planted)} bad rows and files, the first {most}")
+    for name in Planted.__dataclass_fields__:
+        table.add_column(name, overflow="fold")
+    for each in report.planted[:most]:
+        row = (each.file, str(each.line or "file"), each.planted, each.found or "MISSED")
+        table.add_row(*row, style=None if each.found else "red")
+    console.print(table)
