@@ -1,0 +1,1 @@
+"""Airflow bricks of drbridge: what a flow is built from."""

@@ -1,0 +1,38 @@
+"""OUAI's forecast of load reduction travels to the destinations in systems.toml: as shipped, OUAI's own bucket
+for forecasts (the file, byte for byte) and DERMS (header and good rows, as one attachment). One not configured
+has nothing to do.
+
+**Starts** when a file is whole in OUAI's forecast folder (or bucket), when something unfinished is due again,
+and at midnight UTC as a sweep. A run works on every file that waits, whatever woke it.
+
+**Ends** green, and the file is called `Sent-...`: every row was accepted everywhere, or set aside with its line
+and reason in `rejects/` beside it. Red `archive`: the file was refused and is called `Error-...`, or a
+destination has not taken all of it yet and the rest goes by itself. Skipped `archive`: a person must decide.
+
+**Run it again** trigger it with an empty form: everything that waits. One file: give its name or a pattern.
+What was refused, once the cause is gone: give the file and `resend = failed`. Look first: `dry_run`. A day: a
+backfill, always with `--reprocess-behavior completed`. Clearing a task resumes. What was accepted is never sent
+again unless you choose `all`.
+"""
+
+from airflow.sdk import DAG
+
+from drbridge_airflow.operators import Archive, Relay, Send, Take
+from drbridge_airflow.policies import FLOW_SETTINGS, params, schedule_of
+from drbridge_airflow.sensors import FilesWaiting
+
+with DAG(
+    "ouai_derms_load_forecast",
+    dag_display_name="Load reduction forecast: OUAI to DERMS",
+    doc_md=__doc__,
+    tags=["forecast and settlement", "OUAI", "DERMS"],
+    schedule=schedule_of("ouai_derms_load_forecast"),
+    params=params(),
+    **FLOW_SETTINGS,
+):
+    files_waiting = FilesWaiting(task_id="files_waiting")
+    take = Take.each(files_waiting)
+    relay = Relay.each(files_waiting)
+    send = Send(task_id="send")
+    archive = Archive.each(files_waiting)
+    files_waiting >> take >> relay >> send >> archive

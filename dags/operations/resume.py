@@ -1,0 +1,26 @@
+"""Wakes every flow that has unfinished work which is due and which nobody holds. It sends nothing itself.
+
+**Starts** every minute.
+
+**Ends** green; the task's log names the flows it woke, and why. A paused flow stays silent: its work waits.
+
+**Run it again** at any time: trigger it. A flow that is woken once too often finds nothing to do.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, CronTriggerTimetable
+
+from drbridge_airflow.operators import WakeDueFlows
+
+with DAG(
+    "resume",
+    dag_display_name="Resume: wakes flows with unfinished work",
+    doc_md=__doc__,
+    tags=["operations"],
+    schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
+    start_date=datetime(2020, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+):
+    WakeDueFlows(task_id="wake_due_flows")

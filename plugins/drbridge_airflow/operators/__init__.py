@@ -1,0 +1,9 @@
+"""The tasks a flow is built from."""
+
+from drbridge_airflow.operators.archive import Archive
+from drbridge_airflow.operators.relay import Relay
+from drbridge_airflow.operators.send import Answer, Send
+from drbridge_airflow.operators.take import Take
+from drbridge_airflow.operators.wake import WakeDueFlows
+
+__all__ = ["Answer", "Archive", "Relay", "Send", "Take", "WakeDueFlows"]

@@ -1,0 +1,84 @@
+"""What every brick does before and after its own work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from drbridge.errors import DrBridgeError
+from drbridge_airflow.desk import desk_for_worker
+from drbridge_airflow.guard import end_with_supervisor
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+    from drbridge.exchange.desk import Desk
+
+LONGEST_LABEL = 200
+
+
+class Brick(BaseOperator):
+    """A task of a flow. The id of its DAG is the name of the flow in systems.toml."""
+
+    template_fields = ()
+
+    def execute(self, context: Context) -> Any:
+        """Does the brick's work."""
+        return self._guarded(context, self.work)
+
+    def work(self, desk: Desk, context: Context) -> Any:
+        """What this brick is for."""
+        raise NotImplementedError
+
+    def _guarded(self, context: Context, work: Callable[[Desk, Context], Any]) -> Any:
+        """Runs the work; an error of ours is told in three lines, not in a traceback."""
+        end_with_supervisor()
+        try:
+            desk = desk_for_worker()
+            flow = desk.systems.flow(self.dag_id)
+            if not desk.systems.is_on(flow):
+                raise AirflowSkipException(f"{flow.title} is not part of release {desk.systems.site.profile}")
+            return work(desk, context)
+        except DrBridgeError as error:
+            self._tell(error)
+            raise error.with_traceback(None) from None
+
+    def _tell(self, error: DrBridgeError) -> None:
+        self.log.debug("Where it happened", exc_info=error)
+        self.log.error("%s", error.what)
+        if error.detail:
+            self.log.error("Details: %s", error.detail)
+        if error.fix:
+            self.log.error("Next: %s", error.fix)
+
+
+class FileBrick(Brick):
+    """A brick that works on one file, mapped over what `files_waiting` found; the grid shows the file's name.
+
+    Args:
+        file: the file's name. Never a template: a name may contain anything.
+    """
+
+    task_name: ClassVar[str]
+    default_rule: ClassVar[str] = "all_success"
+
+    def __init__(self, *, file: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file = file
+
+    @property
+    def label(self) -> str:
+        """The name as the grid shows it: printable, and short enough for Airflow's column."""
+        shown = "".join(letter if letter.isprintable() else "?" for letter in self.file)
+        return shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…"
+
+    @classmethod
+    def each(cls, files: BaseOperator) -> MappedOperator:
+        """One task per file that `files` returns."""
+        mapped = cls.partial(
+            task_id=cls.task_name, trigger_rule=cls.default_rule, map_index_template="{{ task.label }}"
+        )
+        return mapped.expand(file=files.output)

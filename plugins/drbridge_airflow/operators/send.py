@@ -1,0 +1,77 @@
+"""Sending what was taken in, and answering those who sent it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Context
+
+from drbridge.errors import RetryLater
+from drbridge_airflow.operators.brick import Brick
+from drbridge_airflow.policies import work_from
+
+if TYPE_CHECKING:
+    from drbridge.exchange.desk import Desk
+    from drbridge.exchange.send import SendResult
+    from drbridge.exchange.work import Work
+
+
+class _Sender(Brick):
+    """Runs whatever became of the tasks before it, and fails when something it should have sent is still open."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("trigger_rule", "all_done")
+        super().__init__(**kwargs)
+
+    def work(self, desk: Desk, context: Context) -> dict[str, Any]:
+        """Sends, says what was sent, and returns the counts."""
+        asked = work_from(context)
+        result = self._send(desk, asked)
+        if asked.dry_run:
+            self._show_calls(result)
+        elif result.held_by:
+            self.log.info("Another run is sending this flow's work now: %s", result.held_by)
+        elif result.open_left:
+            context["ti"].xcom_push(key="sent", value=result.as_dict())
+            raise RetryLater(
+                f"{result.open_left} rows could not be sent yet",
+                detail=result.waiting,
+                fix="nothing: they go by themselves; if this lasts, call the owner of the other side",
+            )
+        else:
+            self.log.info(
+                "%d requests: %d rows accepted, %d refused, %d wait for a person",
+                result.sent, result.acked, result.rejected, result.parked,
+            )  # fmt: skip
+        return result.as_dict()
+
+    def _send(self, desk: Desk, asked: Work) -> SendResult:
+        raise NotImplementedError
+
+    def _show_calls(self, result: SendResult) -> None:
+        self.log.info("Dry run: %d calls would be sent, none was", len(result.calls))
+        for call in result.calls:
+            self.log.info("%s", json.dumps(call, default=str))
+
+
+class Send(_Sender):
+    """Drains every open delivery of the flow to its REST endpoints, whichever run took it in."""
+
+    ui_color = "#dcfce7"
+
+    def _send(self, desk: Desk, asked: Work) -> SendResult:
+        from drbridge.exchange.send import send
+
+        return send(desk, self.dag_id, asked)
+
+
+class Answer(_Sender):
+    """Sends the acknowledgements that the flow owes its senders; if a sender is down, they wait."""
+
+    ui_color = "#ccfbf1"
+
+    def _send(self, desk: Desk, asked: Work) -> SendResult:
+        from drbridge.exchange.send import answer
+
+        return answer(desk, self.dag_id, asked)

@@ -1,0 +1,29 @@
+"""Waking flows that have unfinished work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from drbridge_airflow.desk import desk_for_worker
+from drbridge_airflow.policies import WAKE_ALIAS, wake_asset
+
+
+class WakeDueFlows(BaseOperator):
+    """Emits the wake asset of every flow with work that is due and that nobody holds. Sends nothing."""
+
+    ui_color = "#f1f5f9"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(outlets=[WAKE_ALIAS], **kwargs)
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Looks into the ledger and wakes what is due."""
+        from drbridge.exchange.resume import due_flows
+
+        due = dict(due_flows(desk_for_worker()))
+        for flow, why in due.items():
+            self.log.info("Waking %s: %s", flow, why)
+            context["outlet_events"][WAKE_ALIAS].add(wake_asset(flow), extra={"why": why})
+        return due

@@ -1,0 +1,135 @@
+"""What all flows have in common: when they start, when they try again, what a person may ask of them."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import (
+    Asset,
+    AssetAlias,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    Context,
+    CronDataIntervalTimetable,
+    Param,
+    RetryPolicy,
+)
+from airflow.sdk.definitions.retry_policy import RetryDecision
+
+from drbridge.errors import DrBridgeError, RetryLater
+from drbridge_airflow.triggers.arrivals import Arrivals
+
+if TYPE_CHECKING:
+    from drbridge.exchange.work import Work
+
+LONGEST_DELAY_SECONDS = 120.0
+FIRST_DELAY_SECONDS = 20.0
+
+WAKE_ALIAS = AssetAlias("drbridge wake")
+
+
+class ByCause(RetryPolicy):
+    """Tries again what may work later, and fails at once what will not.
+
+    The delay grows with each try and is drawn at random, so that tasks cut off together do not come back together.
+    Where the other side named a time, that time is kept.
+    """
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,
+        max_tries: int,  # noqa: ARG002 - Airflow's signature
+        context: Context | None = None,  # noqa: ARG002
+    ) -> RetryDecision:
+        """Decides by the kind of error; what is not ours is left to Airflow's own rule."""
+        if isinstance(exception, RetryLater):
+            asked: float | None = getattr(exception, "retry_after", None)
+            seconds = growing_delay(try_number) if asked is None else max(1.0, asked)
+            return RetryDecision.retry(timedelta(seconds=seconds), str(exception))
+        if isinstance(exception, DrBridgeError):
+            return RetryDecision.fail(str(exception))
+        return RetryDecision.default()
+
+
+def growing_delay(try_number: int) -> float:
+    """Seconds until the next try: anywhere up to a limit that doubles with each try."""
+    limit = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** max(0, try_number - 1))
+    return random.uniform(1.0, limit)
+
+
+# Long outages are not waited for here: the ledger knows when a delivery is due again, and `resume` wakes its flow.
+FLOW_SETTINGS: dict[str, Any] = {
+    "start_date": datetime(2020, 1, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 3,
+    "default_args": {
+        "owner": "drbridge",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=FIRST_DELAY_SECONDS),
+        "retry_policy": ByCause(),
+    },
+}
+
+
+def schedule_of(flow: str) -> AssetOrTimeSchedule:
+    """Woken by an arrival or by `resume`, swept once a day, and one run a business day (UTC) in a backfill."""
+    watched = wake_asset(flow)
+    watched.watchers.append(AssetWatcher(name=f"arrivals of {flow}", trigger=Arrivals(flow)))
+    return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"), assets=[watched])
+
+
+def wake_asset(flow: str) -> Asset:
+    """The asset whose events wake a flow; it says that something waits, never what."""
+    return Asset(name=f"wake {flow}", uri=f"x-drbridge://wake/{flow}")
+
+
+def params() -> dict[str, Param]:
+    """The trigger form. Empty, it means: everything that waits."""
+    return {
+        "file": Param(
+            None, type=["null", "string"], title="File",
+            description="Only this file: its name, or a pattern such as SDCSE_*. Empty: every file.",
+        ),
+        "since": Param(
+            None, type=["null", "string"], format="date-time", title="From business date",
+            description="Only files whose business date (UTC) is this or later. Empty: no limit.",
+        ),
+        "until": Param(
+            None, type=["null", "string"], format="date-time", title="Before business date",
+            description="Only files whose business date (UTC) is before this. Empty: no limit.",
+        ),
+        "resend": Param(
+            "nothing", type="string", enum=["nothing", "failed", "unknown", "all"], title="Send again",
+            values_display={
+                "nothing": "nothing: only what was never delivered",
+                "failed": "failed: what was refused",
+                "unknown": "unknown: what nobody knows the effect of",
+                "all": "all: refused and accepted, once more",
+            },
+            description="What was settled is sent again only if you say so here. 'failed' and 'all' need a file or "
+            "dates above. Who asked is written down.",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run",
+            description="Show the calls that would be sent in the log of the task 'send', and send none.",
+        ),
+    }  # fmt: skip
+
+
+def work_from(context: Context) -> Work:
+    """What the run is asked to do. The only place where bricks look at run type, form and data interval.
+
+    Raises:
+        BadInput: the form asks for something that cannot be.
+    """
+    from drbridge.exchange.work import work_of
+
+    run = context["dag_run"]
+    begin, end = run.data_interval_start, run.data_interval_end
+    interval = (begin, end) if begin is not None and end is not None else None
+    who = getattr(run, "triggering_user_name", None)
+    kind = str(getattr(run.run_type, "value", run.run_type))
+    return work_of(kind, context["params"], interval, who, f"{run.dag_id}/{run.run_id}")

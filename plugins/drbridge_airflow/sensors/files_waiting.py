@@ -1,0 +1,72 @@
+"""What waits in a flow's source."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from drbridge_airflow.operators.brick import Brick
+from drbridge_airflow.policies import work_from
+from drbridge_airflow.triggers.files_quiet import LONGEST_WAIT_SECONDS, FilesQuiet
+
+if TYPE_CHECKING:
+    from drbridge.exchange.desk import Desk
+    from drbridge.exchange.waiting import Look
+    from drbridge.exchange.work import Work
+
+MOST_FILES_OF_A_RUN = 1000  # Airflow maps over 1024 at most
+GRACE = timedelta(seconds=60)
+
+
+class FilesWaiting(Brick):
+    """Returns the names of the files to work on, oldest first, at most 200 new ones.
+
+    It looks at once, in the worker. Only when nothing but unfinished uploads is there does it wait, without holding
+    a worker, and for half a minute at most. Nothing there: it is skipped.
+    """
+
+    ui_color = "#fae8ff"
+
+    def work(self, desk: Desk, context: Context) -> list[str]:
+        """Opens what the run asks to have sent again, then looks."""
+        from drbridge.exchange.resend import reopen
+
+        asked = work_from(context)
+        if opened := reopen(desk, self.dag_id, asked):
+            self.log.info("Opened %d deliveries again (resend %s, asked by %s)", opened, asked.resend, asked.who)
+        seen, names = self._look(desk, context, asked)
+        if not names and seen.unquiet:
+            self.log.info("Waiting for uploads to end: %s", ", ".join(seen.unquiet))
+            self.defer(
+                trigger=FilesQuiet(self.dag_id, asked.model_dump(mode="json")),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=LONGEST_WAIT_SECONDS) + GRACE,
+            )
+        return self._names(seen, names)
+
+    def execute_complete(self, context: Context, event: Any = None) -> Any:  # noqa: ARG002 - only says that it is over
+        """Looks once more after the wait."""
+        return self._guarded(context, self._after_the_wait)
+
+    def _after_the_wait(self, desk: Desk, context: Context) -> list[str]:
+        return self._names(*self._look(desk, context, work_from(context)))
+
+    def _look(self, desk: Desk, context: Context, asked: Work) -> tuple[Look, list[str]]:
+        from drbridge.exchange.waiting import hand_out, look
+
+        seen = look(desk, self.dag_id, asked)
+        run = context["dag_run"]
+        return seen, hand_out(desk, run.dag_id, run.run_id, seen.ready)[:MOST_FILES_OF_A_RUN]
+
+    def _names(self, seen: Look, names: list[str]) -> list[str]:
+        if names:
+            self.log.info("%d files: %s", len(names), ", ".join(names))
+            if seen.left:
+                self.log.info("%d more wait for the next run", seen.left)
+            return names
+        if seen.unquiet:
+            raise AirflowSkipException(f"still being uploaded: {', '.join(seen.unquiet)}; the flow is woken when whole")
+        raise AirflowSkipException("nothing waits")
