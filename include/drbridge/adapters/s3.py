@@ -129,7 +129,7 @@ class S3Store:
             raise _changed(before.name)
 
     @contextmanager
-    def upload(self, name: str, size: int | None = None) -> Iterator[S3Upload]:  # noqa: ARG002
+    def upload(self, name: str, size: int | None = None) -> Iterator[S3Upload]:
         upload = S3Upload(self, name)
         try:
             yield upload

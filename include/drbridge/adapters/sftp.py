@@ -145,7 +145,7 @@ class SftpStore:
         return _entry(before.name, await file.stat()), there, _hash_of_ends(first, last)
 
     @contextmanager
-    def upload(self, name: str, size: int | None = None) -> Iterator[SftpUpload]:  # noqa: ARG002
+    def upload(self, name: str, size: int | None = None) -> Iterator[SftpUpload]:
         check_name(name)
         hidden = hidden_name(name)
         file = self._run(self._create(hidden), f"write {name}")
@@ -264,7 +264,7 @@ class SftpUpload:
         with explained(self._store._connection, f"write {self._name}"):
             self._writer.write(data)
 
-    def complete(self, sha256: str, replaces: str | None = None) -> Entry:  # noqa: ARG002 - SFTP has no checksums
+    def complete(self, sha256: str, replaces: str | None = None) -> Entry:
         """Makes the bytes durable, compares their number, and gives the file its name."""
         with explained(self._store._connection, f"write {self._name}"):
             self._writer.drain()

@@ -89,7 +89,7 @@ class _Login(asyncssh.SSHClient):
         return None if self._password is None else ""
 
     def kbdint_challenge_received(
-        self, name: str, instructions: str, lang: str, prompts: Any  # noqa: ARG002
+        self, name: str, instructions: str, lang: str, prompts: Any
     ) -> list[str] | None:  # fmt: skip
         if not prompts:
             return []

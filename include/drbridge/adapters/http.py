@@ -1,0 +1,170 @@
+"""REST targets, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from drbridge.adapters.http_auth import Authority, ClientCredentials, FixedHeader, OnSecret, basic
+from drbridge.adapters.http_body import Body, body_of
+from drbridge.errors import Misconfigured
+from drbridge.ports import Call, Connection, Lost, NotSent, Reply
+
+CONNECT_SECONDS = 5.0
+DEADLINE_SECONDS = 60.0
+SLOWEST_BYTES_A_SECOND = 1_000_000
+LARGEST_REPLY_BYTES = 5_000_000
+MOST_CONNECTIONS = 64
+# Shorter than servers keep idle connections, so that a request seldom meets one that is just being closed.
+IDLE_SECONDS = 3.0
+
+
+class HttpTarget:
+    """The REST side of another system. Used inside one event loop; makes its client at the first call.
+
+    Args:
+        connection: an Airflow connection of type `http`; the extra `auth` is `basic`, `oauth2` or `none` (default:
+            `basic` if there is a login); `verify` is false or a file of certificates; `cert` a client certificate.
+        on_secret: told every token that is fetched, so that logs can mask it.
+        deadline: seconds for one request from its first byte to the last of its reply, plus one for each megabyte.
+    """
+
+    def __init__(
+        self, connection: Connection, on_secret: OnSecret = lambda _: None, deadline: float = DEADLINE_SECONDS
+    ) -> None:
+        self._connection, self._deadline = connection, deadline
+        self._base = base_address(connection)
+        self._authority = self._authority_of(on_secret)
+        self._room = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._session: aiohttp.ClientSession | None = None
+
+    def _authority_of(self, on_secret: OnSecret) -> Authority:
+        connection = self._connection
+        match str(connection.extra.get("auth") or ("basic" if connection.login else "none")).lower():
+            case "basic":
+                return FixedHeader(basic(connection.login, connection.password))
+            case "oauth2":
+                return ClientCredentials(connection, self._base, self._fetch_token, on_secret)
+            case "none":
+                return FixedHeader("")
+            case other:
+                raise Misconfigured(
+                    f"Connection {connection.conn_id} asks for authentication {other!r}, which we do not know",
+                    fix="say basic, oauth2 or none in the extra auth",
+                )
+
+    async def call(self, call: Call) -> Reply:
+        """Sends once, and once more when a refused token could be replaced."""
+        authorization = await self._authority.header()
+        reply = await self._send(call, authorization)
+        if reply.status != 401 or (fresh := await self._authority.refreshed(authorization)) is None:
+            return reply
+        return await self._send(call, fresh)
+
+    async def _send(self, call: Call, authorization: str) -> Reply:
+        body = body_of(call)
+        headers = {"Accept": "application/json", "Idempotency-Key": call.key, **body.headers}
+        if call.is_read:
+            del headers["Idempotency-Key"]
+        if authorization:
+            headers["Authorization"] = authorization
+        return await self._exchange(call.method, self._base + "/" + call.path.lstrip("/"), headers, body)
+
+    async def _fetch_token(self, url: str, form: bytes, headers: dict[str, str]) -> Reply:
+        return await self._exchange("POST", url, headers, Body(len(form), {}, form))
+
+    async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Reply:
+        """One request and its whole reply, within the deadline.
+
+        Whatever fails before the first byte of the request is given to the line is `NotSent`, all else is `Lost`.
+        """
+        async with self._room:
+            seen, started = SimpleNamespace(sent=False), time.monotonic()
+            try:
+                async with asyncio.timeout(self._deadline + body.size / SLOWEST_BYTES_A_SECOND):
+                    async with self._client().request(
+                        method, url, headers=headers, data=body.content, allow_redirects=False, trace_request_ctx=seen
+                    ) as response:
+                        content = await _capped(response)
+                        return Reply(response.status, dict(response.headers), content, time.monotonic() - started)
+            except aiohttp.InvalidURL as error:
+                raise Misconfigured(f"{url} is no address", fix=f"correct {self._connection.conn_id}") from error
+            except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+                raise _failure(error, sent=seen.sent) from error
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_note_sent)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=MOST_CONNECTIONS, ssl=self._tls(), keepalive_timeout=IDLE_SECONDS, happy_eyeballs_delay=0.25
+                ),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[trace],
+                headers={"User-Agent": "drbridge"},
+            )  # fmt: skip
+            # It would silently send a PUT twice when the line breaks.
+            self._session._retry_connection = False
+        return self._session
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        verify, cert = self._connection.extra.get("verify", True), self._connection.extra.get("cert")
+        if str(verify).lower() == "false":
+            return False
+        try:
+            context = ssl.create_default_context(cafile=None if str(verify).lower() == "true" else str(verify))
+            if cert:
+                context.load_cert_chain(str(cert))
+        except (OSError, ssl.SSLError) as error:
+            raise Misconfigured(
+                f"The certificates of connection {self._connection.conn_id} cannot be used",
+                detail=type(error).__name__, fix="correct verify or cert in its extras",
+            ) from error  # fmt: skip
+        return context
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def base_address(connection: Connection) -> str:
+    """Where a REST target is: `schema://host:port`, `https` unless the connection says otherwise.
+
+    Raises:
+        Misconfigured: the connection names no host.
+    """
+    host = connection.host.rstrip("/")
+    if not host:
+        raise Misconfigured(f"Connection {connection.conn_id} has no host", fix="fill in host, port and schema")
+    scheme, _, rest = host.rpartition("://")
+    server, slash, path = rest.partition("/")
+    port = f":{connection.port}" if connection.port else ""
+    return f"{scheme or connection.schema or 'https'}://{server}{port}{slash}{path}"
+
+
+async def _note_sent(_session: Any, context: Any, _params: Any) -> None:
+    context.trace_request_ctx.sent = True
+
+
+async def _capped(response: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > LARGEST_REPLY_BYTES:
+            response.close()
+            raise Lost(f"the reply is larger than {LARGEST_REPLY_BYTES} bytes (HTTP {response.status})")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _failure(error: Exception, *, sent: bool) -> NotSent | Lost:
+    text = f"{type(error).__name__} {'after' if sent else 'before'} the request was sent"
+    return Lost(text) if sent else NotSent(text)
