@@ -13,10 +13,10 @@ def judge_header(names: Sequence[str], contract: Contract) -> BadInput | None:
     """Why a file with this header is refused, or None when it is good."""
     known = [name for name in names if contract.knows(name)]
     double = [name for name, count in Counter(names).items() if count > 1]
-    missing = [name for name in contract.required if name not in names]
+    missing = contract.lacking(names)
     unknown = [name for name in names if not contract.knows(name)]
     if not known:
-        wanted = ", ".join(contract.required[:3])
+        wanted = ", ".join(missing[:3])
         return _wrong(f"Line 1 is not the header of {contract.title.lower()}: {wanted} ... are not in it", "no_header",
                       "write the column names in the first line, and look at the delimiter")  # fmt: skip
     if double:

@@ -105,7 +105,7 @@ class Keys:
                 first, same = _groups(repeated)
                 duplicates.append(repeated["line"][same & ~first])
                 conflicts.append(repeated["line"][~same])
-                sizes.append(np.diff(np.append(np.flatnonzero(first[~same]), np.count_nonzero(~same))))
+                sizes.append(np.bincount(np.cumsum(first[~same]) - 1))
         self.close()
         return Excluded(np.concatenate(duplicates), np.concatenate(conflicts), np.cumsum(np.concatenate(sizes)))
 
@@ -120,7 +120,7 @@ def _repeated(entries: Entries) -> Entries:
     entries = entries[np.lexsort((entries["line"], entries["low"], entries["high"]))]
     fresh = _fresh(entries)
     alone = fresh & np.append(fresh[1:], True)
-    return entries[~alone]
+    return np.asarray(entries[~alone])
 
 
 def _fresh(entries: Entries) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from drbridge.checks.spool import Spool
 from drbridge.contracts import Problem
 from drbridge.errors import BadInput
 
+RawLine = bytes
 Verdict = Literal["accepted", "accepted_with_rejects", "refused"]
 
 
@@ -61,7 +62,7 @@ class FileReport:
     accepted: int
     rejected: int
     duplicate: int
-    header: bytes
+    header: RawLine
     columns: tuple[str, ...]
     refusal: BadInput | None
     problem_counts: dict[str, int]

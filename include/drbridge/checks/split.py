@@ -77,7 +77,7 @@ def _with_quotes(data: bytes, array: Bytes, columns: int, delimiter: bytes) -> R
     edge[[mark, LF, QUOTE]] = True
     closed_well = edge[after] | ((after == CR) & (_byte_at(array, closes + 2) == LF))
     if not (edge[_byte_at(array, where[0::2] - 1)].all() and closed_well.all()):
-        return _one_by_one(data, array, columns, delimiter)
+        return _one_by_one(data, array, delimiter)
     breaks = array == LF
     ends = np.flatnonzero(breaks & ~inside) + 1
     consumed = int(ends[-1]) if ends.size else 0
@@ -100,7 +100,7 @@ def _byte_at(array: Bytes, where: Positions) -> Bytes:
     return found
 
 
-def _one_by_one(data: bytes, array: Bytes, columns: int, delimiter: bytes) -> Records:
+def _one_by_one(data: bytes, array: Bytes, delimiter: bytes) -> Records:
     """Somewhere a quote is out of place: every record with quotes is taken apart, to find the next line after it."""
     found: list[Record] = []
     at, unfinished = 0, None

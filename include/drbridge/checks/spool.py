@@ -57,4 +57,3 @@ class Spool:
             made.add(problem, row)
         made.close()
         return made
-

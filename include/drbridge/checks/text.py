@@ -141,8 +141,8 @@ def _refuse_foreign(data: bytes, complete: bool) -> None:
 
 def _open_quote(line: int) -> BadInput:
     return Incomplete(
-        f"A quote that is opened in the row of line {line} is never closed", fix="close it, or have the file sent again",
-        code="open_quote", line=line,
+        f"A quote that is opened in the row of line {line} is never closed",
+        fix="close it, or have the file sent again", code="open_quote", line=line,
     )  # fmt: skip
 
 

@@ -93,10 +93,9 @@ def _unzip(chunks: Iterator[bytes], workdir: Path) -> Iterator[bytes]:
     with path.open("wb") as file:
         file.writelines(chunks)
     try:
-        with zipfile.ZipFile(path) as archive:
-            with archive.open(_only_member(archive)) as member:
-                while piece := member.read(PIECE):
-                    yield piece
+        with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive)) as member:
+            while piece := member.read(PIECE):
+                yield piece
     except zipfile.BadZipFile as error:
         code = "broken_archive" if "CRC" in str(error) else "truncated"
         raise UnreadableFile(
@@ -115,6 +114,8 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if len(members) != 1 or members[0].is_dir():
         raise _not_one(f"The zip holds {len(members)} members, not one file")
     member = members[0]
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _broken(f"compression method {member.compress_type}")
     if member.header_offset != 0 or _gap(archive, member) > 24:
         raise _not_one("The zip holds more than its directory lists")
     return member

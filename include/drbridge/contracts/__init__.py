@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from drbridge.contracts import device_score
+from drbridge.contracts import (
+    device_score,
+    enrollment_ack,
+    enrollment_sync,
+    event_outcome,
+    kw_drop,
+    kwh_avoided,
+    load_forecast,
+)
 from drbridge.contracts.contract import Column, Contract
 from drbridge.contracts.problems import CODES, Problem
 
-CONTRACTS: dict[str, Contract] = {each.CONTRACT.noun: each.CONTRACT for each in (device_score,)}
+CONTRACTS: dict[str, Contract] = {
+    each.CONTRACT.noun: each.CONTRACT
+    for each in (
+        device_score, enrollment_sync, enrollment_ack, event_outcome, load_forecast, kwh_avoided, kw_drop,
+    )
+}  # fmt: skip
 
 __all__ = ["CODES", "CONTRACTS", "Column", "Contract", "Problem"]

@@ -99,9 +99,13 @@ class Contract:
         return {each.name: each for each in self.columns}
 
     @property
-    def required(self) -> tuple[str, ...]:
-        """Columns a header must have."""
-        return tuple(each.name for each in self.columns if each.required)
+    def documented(self) -> tuple[Column, ...]:
+        """The columns as the contract's page lists them."""
+        return self.columns
+
+    def lacking(self, names: Sequence[str]) -> list[str]:
+        """Required columns that a header with these names does not have."""
+        return [each.name for each in self.columns if each.required and each.name not in names]
 
     def knows(self, name: str) -> bool:
         """Whether a header may have this column."""

@@ -62,7 +62,7 @@ CODES: dict[str, Code] = {
     "future": Code("row", "the time has not come yet", "look at the sender's clock and time zone"),
     "end_before_start": Code("row", "the end is not after the start", "correct the two times at the source"),
     "not_in_list": Code("row", "not one of the agreed codes (upper and lower case matter)", "use a code of the list"),
-    "field_count": Code("row", "the row has more or fewer fields than the header", "look for a stray or lost delimiter"),
+    "field_count": Code("row", "the row has more or fewer fields than the header", "look for a lost delimiter"),
     "bad_quoting": Code(
         "row", "text after a closing quote, or a quote inside a field that is not quoted",
         "quote the whole field and double the quotes inside",
@@ -79,7 +79,7 @@ CODES: dict[str, Code] = {
     "conflicting_duplicate": Code(
         "row", "rows with the same key say different things, so none is taken", "send one row per key"
     ),
-    "cut": Code("warning", "the text is longer than the receiver takes and is sent shortened", "nothing, or shorten it"),
+    "cut": Code("warning", "the text is longer than the receiver takes, and sent shortened", "shorten it"),
     "above_limit": Code("warning", "more participations than the limit allows", "look at the program's limits"),
     "negative_interval": Code("warning", "more was used than without the event (rebound)", "nothing, if it is true"),
     "empty_file": Code("file", "the file has no bytes", "write it again"),

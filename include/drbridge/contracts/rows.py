@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -23,7 +23,7 @@ def column(name: str, description: str, *, unit: str = "", rule: str = "", requi
         unit: kWh, kW, s ... where it has one.
         rule: what holds beyond the kind of the column, in words.
     """
-    extra = {"unit": unit, "rule": rule}
+    extra: dict[str, JsonValue] = {"unit": unit, "rule": rule}
     default: Any = ... if required else None
     return Field(default, alias=name, description=description, json_schema_extra=extra)
 
@@ -44,14 +44,19 @@ class Row(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _required: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._required = frozenset(each.alias or "" for each in cls.model_fields.values() if each.is_required())
 
     @model_validator(mode="before")
     @classmethod
     def _blank_is_absent(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        required = {each.alias for each in cls.model_fields.values() if each.is_required()}
-        return {name: value for name, value in data.items() if not _is_absent(value, name in required)}
+        return {name: value for name, value in data.items() if not _is_absent(value, name in cls._required)}
 
     @model_validator(mode="after")
     def _rules_hold(self, info: ValidationInfo) -> Self:
@@ -76,9 +81,9 @@ class Row(BaseModel):
 
 
 def _is_absent(value: object, required: bool) -> bool:
-    if value is None or value == "":
-        return True
-    return required and isinstance(value, str) and not value.strip()
+    if not value:
+        return value is None or value == ""
+    return required and isinstance(value, str) and value.isspace()
 
 
 def in_order(start: pl.Expr, end: pl.Expr) -> pl.Expr:

@@ -1,0 +1,163 @@
+"""`drbridge check`: what would become of a file, without any server."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+from typer.core import TyperCommand
+
+from drbridge.checks import FileCheck, FileReport, Limits
+from drbridge.contracts import CONTRACTS, Problem
+from drbridge.errors import Misconfigured
+from drbridge.systems import Systems, load
+
+EXIT_CODES = {"accepted": 0, "accepted_with_rejects": 1, "refused": 2}
+WRONG_USAGE = 3
+SHOWN_PROBLEMS = 20
+CHUNK = 1 << 20
+
+
+class CheckCommand(TyperCommand):
+    """A command that says wrong usage with exit code 3, for 0, 1 and 2 are verdicts."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            error.exit_code = WRONG_USAGE
+            raise
+
+
+def check(
+    flow: Annotated[str, typer.Argument(help=f"What the file holds: {', '.join(CONTRACTS)}.")],
+    file: Annotated[Path, typer.Argument(help="The file; it may be gzip or zip.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for programs.")] = False,
+) -> None:
+    """Checks a file as a flow would, and says what is wrong with it, line by line. No server is needed.
+
+    Exit code 0: accepted. 1: some rows are refused. 2: refused. 3: wrong usage.
+
+    Example: drbridge check device_score SDCSE_0042_00.csv
+    """
+    contract = CONTRACTS.get(flow)
+    if contract is None:
+        raise _wrong_usage(f"{flow!r} is not known. Say one of: {', '.join(CONTRACTS)}.")
+    if not file.is_file():
+        raise _wrong_usage(f"{str(file)!r} is not a file.")
+    try:
+        systems = load()
+    except Misconfigured as error:
+        raise _wrong_usage(str(error)) from error
+    site = systems.site
+    limits = Limits(max_bytes=site.max_file_bytes, max_unpacked_bytes=site.max_unpacked_bytes)
+    with tempfile.TemporaryDirectory(prefix="drbridge-check-") as workdir:
+        checked = FileCheck(
+            contract, workdir=Path(workdir), now=datetime.now(UTC), delimiter=_delimiter(systems, flow), limits=limits
+        )
+        try:
+            _read(checked, file)
+        except OSError as error:
+            raise _wrong_usage(f"{file} cannot be read: {error.strerror}.") from error
+        report = checked.report()
+        _print_json(flow, file, report) if as_json else _print_for_people(flow, file, report)
+    raise typer.Exit(EXIT_CODES[report.verdict])
+
+
+def _wrong_usage(text: str) -> typer.Exit:
+    print(text, file=sys.stderr)
+    return typer.Exit(WRONG_USAGE)
+
+
+def _delimiter(systems: Systems, noun: str) -> str:
+    return next((flow.delimiter for flow in systems.flows.values() if noun in flow.prefixes.values()), ",")
+
+
+def _read(checked: FileCheck, file: Path) -> None:
+    """Reads the file to its end; on a terminal a bar shows how far it is."""
+    console = Console(stderr=True)
+    columns = ("[progress.description]{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("checking", total=file.stat().st_size)
+        for _ in checked.blocks(_opener(file, lambda size: progress.advance(task, size))):
+            pass
+
+
+def _opener(file: Path, on_read: Callable[[int], None]) -> Callable[[], AbstractContextManager[Iterator[bytes]]]:
+    @contextmanager
+    def open_file() -> Iterator[Iterator[bytes]]:
+        with file.open("rb") as source:
+            yield chunks(source.read)
+
+    def chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:
+        while data := read(CHUNK):
+            on_read(len(data))
+            yield data
+
+    return open_file
+
+
+def _problems(report: FileReport) -> Iterator[Problem]:
+    """Why the file is refused whole, if it is, and then what is wrong with its rows."""
+    if report.refusal is not None:
+        yield Problem(report.refusal.line or 0, "", report.refusal.code, str(report.refusal))
+    yield from report.problems()
+
+
+def _print_json(flow: str, file: Path, report: FileReport) -> None:
+    """One object; problems are written as they are read, however many there are."""
+    head = {
+        "flow": flow, "file": str(file), "sha256": report.sha256, "bytes": report.bytes, "rows": report.rows,
+        "accepted": report.accepted, "rejected": report.rejected, "duplicate": report.duplicate,
+        "verdict": report.verdict,
+    }  # fmt: skip
+    out = sys.stdout
+    out.write(json.dumps(head)[:-1])
+    for name, found in (("problems", _problems(report)), ("warnings", report.warnings())):
+        out.write(f', "{name}": [')
+        for number, each in enumerate(found):
+            told = {"line": each.line, "field": each.field, "code": each.code, "text": each.text}
+            out.write((", " if number else "") + json.dumps(told))
+        out.write("]")
+    out.write("}\n")
+
+
+def _print_for_people(flow: str, file: Path, report: FileReport) -> None:
+    console = Console()
+    colour = {"accepted": "green", "accepted_with_rejects": "yellow", "refused": "red"}[report.verdict]
+    console.print(f"[bold {colour}]{report.verdict.replace('_', ' ')}[/]  {escape(str(file))}  ({flow})")
+    if report.refusal is not None:
+        console.print(f"[red]{escape(str(report.refusal))}[/]")
+    console.print(
+        f"{report.rows:,} rows: {report.accepted:,} accepted, {report.rejected:,} refused, "
+        f"{report.duplicate:,} repeated; {report.bytes:,} bytes, sha256 {report.sha256}"
+    )
+    _print_table(console, "What is wrong", report.problems(), sum(report.problem_counts.values()))
+    _print_table(console, "Worth knowing", report.warnings(), sum(report.warning_counts.values()))
+
+
+def _print_table(console: Console, title: str, found: Iterator[Problem], total: int) -> None:
+    if not total:
+        return
+    shown = f" (the first {SHOWN_PROBLEMS} of {total:,})" if total > SHOWN_PROBLEMS else ""
+    table = Table("line", "field", "code", "text", title=title + shown, title_justify="left")
+    for each in islice(found, SHOWN_PROBLEMS):
+        table.add_row(str(each.line), escape(each.field), each.code, escape(each.text))
+    console.print(table)
+
+
+__all__ = ["CheckCommand", "check"]

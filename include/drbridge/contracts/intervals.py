@@ -1,0 +1,232 @@
+"""Rows with one value per interval: KwhSaved1, KwhSaved2 ... as many columns as the longest row of a file needs."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import model_validator
+
+from drbridge.contracts.contract import Column, Contract, Mask
+from drbridge.contracts.kinds import Number
+from drbridge.contracts.problems import Flaw
+from drbridge.contracts.rows import Row
+
+MOST_INTERVALS = 10_000
+SURE_DIGITS = 15
+SURE_SUM = 1e6
+Numbers = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class IntervalColumns:
+    """Where the parts of an interval row stand.
+
+    Attributes:
+        name: of the interval columns, without their number.
+        kind: of each value.
+        gaps: whether an interval may be empty between others.
+        total: the column that sums the values up, in one way or another.
+    """
+
+    name: str
+    kind: Number
+    unit: str
+    gaps: bool
+    start: str
+    end: str
+    total: str
+    size: str = "IntervalSize(Seconds)"
+
+    @property
+    def numbered(self) -> re.Pattern[str]:
+        return re.compile(re.escape(self.name) + "([1-9][0-9]{0,5})")
+
+    def number(self, column: str) -> int:
+        """The number of an interval column; 0 for other columns."""
+        found = self.numbered.fullmatch(column)
+        return int(found[1]) if found else 0
+
+    def described(self) -> Column:
+        """All interval columns as one line of the contract's page."""
+        rule = "one value per interval from start to end; shorter rows end empty" + (
+            "; an empty one is missing" if self.gaps else "; none is empty"
+        )
+        kind = self.kind
+        return Column(f"{self.name}1 ... {self.name}N", True, kind, "the value of one interval", self.unit, rule)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """The intervals of many rows, as numbers.
+
+    Attributes:
+        values: one row per row of the file, NaN where empty.
+        count: intervals each row should have.
+        total: what each row says they come to.
+    """
+
+    values: Numbers
+    count: Counts
+    total: Numbers
+
+    @cached_property
+    def present(self) -> Counts:
+        return np.asarray(np.count_nonzero(~np.isnan(self.values), axis=1))
+
+    @cached_property
+    def sums(self) -> Numbers:
+        return np.asarray(np.nansum(self.values, axis=1))
+
+    @cached_property
+    def largest(self) -> Numbers:
+        return np.asarray(np.where(np.isnan(self.values), -np.inf, self.values).max(axis=1))
+
+    @cached_property
+    def beyond(self) -> Mask:
+        """Rows with a value after their last interval."""
+        after = np.arange(self.values.shape[1])[None, :] >= self.count[:, None]
+        return np.asarray((after & ~np.isnan(self.values)).any(axis=1))
+
+
+class IntervalRow(Row):
+    """A row whose last columns are intervals. A subclass declares the five fields below under its own column names."""
+
+    columns: ClassVar[IntervalColumns]
+
+    if TYPE_CHECKING:
+        start: datetime
+        end: datetime
+        interval_size: int
+        total: Decimal
+        intervals: tuple[Decimal | None, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_intervals(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or "intervals" in data:
+            return data
+        gathered = {number: value or None for name, value in data.items() if (number := cls.columns.number(name))}
+        rest = {name: value for name, value in data.items() if not cls.columns.number(name)}
+        return {**rest, "intervals": tuple(value for _, value in sorted(gathered.items()))}
+
+    def flaws(self, now: datetime) -> Iterator[Flaw]:
+        names, columns = self.columns, len(self.intervals)
+        if self.end <= self.start:
+            yield Flaw(names.end, "end_before_start", f"{names.end} is not after {names.start}")
+            return
+        count, rest = divmod(self.end - self.start, timedelta(seconds=self.interval_size))
+        given = {number for number, value in enumerate(self.intervals, 1) if value is not None}
+        if rest:
+            text = f"the time from start to end is not a whole number of intervals of {self.interval_size} s"
+            yield Flaw(names.size, "interval_count", text)
+        elif max(given, default=0) > count:
+            yield self._miscounted(max(given), f"there are {count} intervals from start to end, a value stands after")
+        elif count > columns:
+            yield self._miscounted(columns, f"there are {count} intervals from start to end, and {columns} columns")
+        elif not given or (not names.gaps and len(given) < count):
+            empty = next(number for number in range(1, count + 1) if number not in given)
+            yield self._miscounted(empty, f"there are {count} intervals from start to end, and {len(given)} values")
+        else:
+            yield from self.total_flaws([value for value in self.intervals if value is not None])
+
+    def _miscounted(self, number: int, text: str) -> Flaw:
+        return Flaw(f"{self.columns.name}{number}", "interval_count", text)
+
+    @abstractmethod
+    def total_flaws(self, present: Sequence[Decimal]) -> Iterator[Flaw]:
+        """Whether the row's total agrees with the values that are there."""
+
+    @classmethod
+    @abstractmethod
+    def totals_agree(cls, rows: Intervals) -> Mask:
+        """The same for many rows: true only where `total_flaws` finds none.
+
+        Sums of the values given here are right to a millionth.
+        """
+
+
+@dataclass(frozen=True)
+class IntervalContract(Contract):
+    """A contract whose files have interval columns."""
+
+    @cached_property
+    def layout(self) -> IntervalColumns:
+        assert issubclass(self.model, IntervalRow)
+        return self.model.columns
+
+    @property
+    def documented(self) -> tuple[Column, ...]:
+        return (*self.columns, self.layout.described())
+
+    def knows(self, name: str) -> bool:
+        return super().knows(name) or 1 <= self.layout.number(name) <= MOST_INTERVALS
+
+    def lacking(self, names: Sequence[str]) -> list[str]:
+        numbers = {self.layout.number(name) for name in names}
+        wanted = range(1, max(numbers | {1}) + 1)
+        return super().lacking(names) + [f"{self.layout.name}{each}" for each in wanted if each not in numbers]
+
+    def surely_good(self, frame: pl.DataFrame, now: datetime) -> Mask:
+        good = super().surely_good(frame, now)
+        return good & self._surely_fit(frame) if frame.height else good
+
+    def _surely_fit(self, frame: pl.DataFrame) -> Mask:
+        """Whether the intervals of each row fill its time and agree with its total, for certain."""
+        names, model = self.layout, self.model
+        assert issubclass(model, IntervalRow)
+        columns = sorted(filter(names.number, frame.columns), key=names.number)
+        values, readable = _as_numbers(pl.concat([frame[name] for name in columns]), names.kind)
+        total, total_readable = _as_numbers(frame[names.total], Number(18, 6))
+        shape = (len(columns), frame.height)
+        rows = Intervals(np.ascontiguousarray(values.reshape(shape).T), _interval_counts(frame, names), total)
+        good = readable.reshape(shape).all(axis=0) & total_readable & ~np.isnan(total)
+        good &= (rows.count > 0) & (rows.count <= len(columns)) & (rows.present > 0) & ~rows.beyond
+        good &= np.nansum(np.abs(rows.values), axis=1) <= SURE_SUM
+        if not names.gaps:
+            good &= rows.present == rows.count
+        return np.asarray(good & model.totals_agree(rows))
+
+    def _field_of(self, where: tuple[Any, ...]) -> str:
+        if len(where) > 1 and where[0] == "intervals":
+            return f"{self.layout.name}{int(where[1]) + 1}"
+        return super()._field_of(where)
+
+
+def _as_numbers(texts: pl.Series, kind: Number) -> tuple[Numbers, Mask]:
+    """Texts as floats (NaN for empty), and which of them are so short that float and decimal agree."""
+    whole = min(kind.precision, SURE_DIGITS) - kind.scale
+    text = pl.col("text")
+    told = pl.DataFrame({"text": texts}).select(
+        text.cast(pl.Float64, strict=False).fill_null(float("nan")).alias("value"),
+        (text.is_null() | text.str.contains(kind.pattern(whole, kind.scale))).fill_null(False).alias("readable"),
+    )
+    return told["value"].to_numpy(), told["readable"].to_numpy()
+
+
+def _interval_counts(frame: pl.DataFrame, names: IntervalColumns) -> Counts:
+    """How many intervals lie between start and end; 0 where that is not certain."""
+    seconds = _utc_seconds(pl.col(names.end)) - _utc_seconds(pl.col(names.start))
+    told = frame.select(seconds.alias("seconds"), pl.col(names.size).cast(pl.Int64, strict=False).alias("size"))
+    fits = (pl.col("size") > 0) & (pl.col("seconds") > 0) & (pl.col("seconds") % pl.col("size") == 0)
+    counts = told.select(pl.when(fits).then(pl.col("seconds") // pl.col("size")).otherwise(0).fill_null(0))
+    return counts.to_series().to_numpy()
+
+
+def _utc_seconds(moment: pl.Expr) -> pl.Expr:
+    """Seconds since 1970 of moments that are good each for itself and have no fraction; null for others."""
+    local = moment.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False).dt.epoch("s")
+    hours, minutes = (moment.str.slice(at, 2).cast(pl.Int64, strict=False) for at in (20, 23))
+    away = pl.when(moment.str.slice(19, 1) == "-").then(-1).otherwise(1) * (hours * 3600 + minutes * 60)
+    size = moment.str.len_bytes()
+    return pl.when(size == 20).then(local).when(size == 25).then(local - away)
