@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -27,6 +26,7 @@ from drbridge.systems import Systems, load
 
 EXIT_CODES = {"accepted": 0, "accepted_with_rejects": 1, "refused": 2}
 WRONG_USAGE = 3
+USAGE_EXIT_CODE = 2  # what Typer says by itself
 SHOWN_PROBLEMS = 20
 CHUNK = 1 << 20
 
@@ -34,11 +34,12 @@ CHUNK = 1 << 20
 class CheckCommand(TyperCommand):
     """A command that says wrong usage with exit code 3, for 0, 1 and 2 are verdicts."""
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            error.exit_code = WRONG_USAGE
+            return super().make_context(info_name, args, parent, **extra)
+        except Exception as error:
+            if getattr(error, "exit_code", None) == USAGE_EXIT_CODE:
+                vars(error)["exit_code"] = WRONG_USAGE
             raise
 
 
