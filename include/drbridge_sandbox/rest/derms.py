@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, BinaryIO, Literal
 
 from fastapi import Request
@@ -19,13 +19,13 @@ from drbridge_sandbox.rest.tables import Column, Row, count, moment, number, one
 SCORE_COLUMNS = (
     Column("deviceId", text(12)),
     Column("nicId", text(100)),
-    Column("headEndSystem", text(50)),
+    Column("headEndSystem", text(50), repeats=True),
     Column("programSubscriptionId", text(14)),
-    Column("programCode", text(30)),
+    Column("programCode", text(30), repeats=True),
     Column("servicePointId", text(12), required=False),
-    Column("calculationDateTime", past_moment),
+    Column("calculationDateTime", past_moment, repeats=True),
     Column("deviceScore", number(18, 6)),
-    Column("availabilityFlag", one_of("Y", "N")),
+    Column("availabilityFlag", one_of("Y", "N"), repeats=True),
     Column("activationCost", number(18, 6, signed=False), required=False),
     Column("burnRate", number(18, 6, signed=False), required=False),
     Column("successfulParticipations", count, required=False),
@@ -130,7 +130,8 @@ def _scores(file: BinaryIO, refused: frozenset[str]) -> Iterator[Effect]:
         head_end, nic, program, when, score, flag = at
         for row in rows:
             entity = f"{row[head_end]}/{row[nic]}/{row[program]}"
-            _need_not_refused(refused, entity, row[nic])
+            if refused:
+                _need_not_refused(refused, entity, row[nic])
             yield Effect(f"{entity}/{row[when]}", entity, f"{row[score]},{row[flag]}", _stamp(row[when]))
 
 
@@ -164,13 +165,13 @@ def _check_forecast(row: Row, at: dict[str, int], values: list[int], number_: in
 
 
 def _need_not_refused(refused: frozenset[str], *keys: str) -> None:
-    if refused and not refused.isdisjoint(keys):
+    if not refused.isdisjoint(keys):
         raise Refused(400, f"{keys[0]} is refused")
 
 
+@lru_cache(maxsize=1 << 16)
 def _stamp(value: str) -> str:
-    found: datetime = moment(value)
-    return found.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment(value).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _take_ack(tx: Tx, body: bytes, refused: frozenset[str]) -> Answer:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from drbridge_sandbox.rest.answers import Answer, Refused
 
@@ -71,8 +71,7 @@ class Heard:
         return f"{self.method} {self.path} {self.file_name} {self.digest}"
 
 
-@dataclass(frozen=True)
-class Effect:
+class Effect(NamedTuple):
     """One row's effect: what it is about, and what it says.
 
     Attributes:

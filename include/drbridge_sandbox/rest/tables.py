@@ -27,11 +27,13 @@ class Column:
 
     Attributes:
         check: gives something falsy, or raises ValueError, for a value that is not allowed.
+        repeats: its values come again and again: each is checked once a block.
     """
 
     name: str
     check: Check
     required: bool = True
+    repeats: bool = False
 
 
 def text(longest: int) -> Check:
@@ -121,7 +123,8 @@ def _check_block(block: list[list[str]], columns: list[Column], first: int) -> N
         row = next(number for number, row in enumerate(block) if len(row) != width)
         raise Refused(400, f"Row {first + row} has {len(block[row])} fields instead of {width}")
     for column, values in zip(columns, zip(*block, strict=True), strict=True):
-        wanted: Iterable[str] = values if column.required else filter(None, values)
+        wanted: Iterable[str] = set(values) if column.repeats else values
+        wanted = wanted if column.required else filter(None, wanted)
         if not _all_good(column.check, wanted):
             row = next(n for n, value in enumerate(values) if not _is_good(column, value))
             raise Refused(400, f"Row {first + row}: {column.name} is not allowed to be {values[row]!r:.80}")
