@@ -66,6 +66,26 @@ def settings(home: Path, port: int) -> dict[str, str]:
     }
 
 
+# A transaction that begins with a savepoint and reads before it writes is told "database is locked" as soon as another
+# process has written meanwhile, whatever the time-out: `airflow backfill create` is one. So it takes the lock first.
+LOCAL_SETTINGS = '''
+"""Airflow's own database on SQLite: a savepoint takes the write lock before the transaction reads anything."""
+
+import sqlite3
+
+from sqlalchemy import Engine, event
+
+__all__ = []
+
+
+@event.listens_for(Engine, "savepoint")
+def lock_first(connection, name):
+    driver = connection.connection.dbapi_connection
+    if isinstance(driver, sqlite3.Connection) and not driver.in_transaction:
+        driver.execute("BEGIN IMMEDIATE")
+'''
+
+
 class AirflowProcesses:
     """`airflow standalone` with our DAGs and plugins.
 
@@ -104,6 +124,8 @@ class AirflowProcesses:
         """Starts all four processes; `wait_until_ready` waits for them."""
         self.home.mkdir(parents=True, exist_ok=True)
         end_former(self.home)
+        (self.home / "config").mkdir(exist_ok=True)
+        (self.home / "config" / "airflow_local_settings.py").write_text(LOCAL_SETTINGS, encoding="utf-8")
         passwords = self.home / "passwords.json"
         passwords.write_text(json.dumps({USER: self.password}), encoding="utf-8")
         passwords.chmod(0o600)

@@ -5,6 +5,7 @@ Imports happen when the first desk is made, so that reading a DAG file stays che
 
 from __future__ import annotations
 
+import logging
 import os
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ def clear_desk() -> None:
 
 
 def _new_desk() -> Desk:
+    from airflow.sdk.log import mask_secret
+
     from drbridge.adapters.outside import ConnectionsOutside
     from drbridge.exchange.desk import Desk
     from drbridge.exchange.staging import Staging
@@ -41,6 +44,7 @@ def _new_desk() -> Desk:
     from drbridge.systems import load
     from drbridge_airflow.hooks import connection_of
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # each task would tell that the tables are current
     systems, ledger = load(), Ledger()
     upgrade(ledger)
-    return Desk(systems, ledger, Staging(), ConnectionsOutside(connection_of))
+    return Desk(systems, ledger, Staging(), ConnectionsOutside(connection_of, mask_secret))
