@@ -22,7 +22,7 @@ def check_name(name: str) -> str:
     Raises:
         BadInput: it is empty, a path, or longer than file systems take.
     """
-    if not name or name in (".", "..") or "/" in name or "\0" in name:
+    if not _is_plain(name):
         raise BadInput(f"{name!r} is no file name", fix="give a plain name, not a path", code="hostile_name")
     if len(to_bytes(name)) > LONGEST_NAME_BYTES:
         raise BadInput(
@@ -33,7 +33,12 @@ def check_name(name: str) -> str:
 
 def is_file_name(name: str) -> bool:
     """Whether a listed name is one that we would take: not hidden by us, and no path."""
-    return not name.startswith(HIDDEN_PREFIX) and name not in ("", ".", "..") and "/" not in name and "\0" not in name
+    return not name.startswith(HIDDEN_PREFIX) and _is_plain(name)
+
+
+def _is_plain(name: str) -> bool:
+    """No path on any system: some servers take a backslash for a slash."""
+    return name not in ("", ".", "..") and not any(letter in name for letter in "/\\\0")
 
 
 def hidden_name(name: str) -> str:

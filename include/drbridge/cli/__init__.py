@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from drbridge.cli.check import check
+from drbridge.cli.demo import demo
 from drbridge.cli.docs import docs
 from drbridge.cli.ledger import ledger
 from drbridge.cli.sandbox import sandbox
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(check)
 app.command()(sandbox)
+app.command()(demo)
 app.command()(trace)
 app.command()(docs)
 app.add_typer(ledger, name="ledger")

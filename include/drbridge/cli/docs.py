@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
-from click import Command, Context, Group, Option, Parameter
-from typer.main import get_command
+from typer.models import OptionInfo, ParameterInfo
 
 from drbridge.cli.contract_page import contracts_page
 from drbridge.systems import DEFAULT_FILE, Flow, Store, load
@@ -60,41 +61,67 @@ def _wiring(flow: Flow, stores: dict[str, Store]) -> str:
 
 
 def cli_page() -> str:
-    """The page of the command line: every command, its options, its example."""
+    """The page of the command line: every command, its arguments and options, its example."""
     from drbridge.cli import app  # the page describes the app that this command is part of
 
-    command = get_command(app)
-    parts = [f"# The command line\n\n{command.help}\n"]
-    with Context(command, info_name="drbridge") as context:
-        parts += _pages_of(command, context)
-    return "".join(parts)
+    parts = [f"# The command line\n\n{app.info.help}\n"]
+    return "".join(parts + [command.page() for command in commands_of(app, "drbridge")])
 
 
-def _pages_of(command: Command, context: Context) -> list[str]:
-    if not isinstance(command, Group):
-        return [_page_of(command, context)]
-    parts: list[str] = []
-    for name in sorted(command.commands):
-        child = command.commands[name]
-        with Context(child, info_name=name, parent=context) as inner:
-            parts += _pages_of(child, inner)
-    return parts
+@dataclass(frozen=True)
+class CommandDocs:
+    """One command, as its page shows it.
+
+    Attributes:
+        what: what it does, in words.
+        example: how it is called.
+        parameters: each argument and option, and what it does.
+    """
+
+    name: str
+    what: str
+    example: str
+    parameters: tuple[tuple[str, str], ...]
+
+    def page(self) -> str:
+        """Its part of the page."""
+        rows = "".join(f"| `{name}` | {text} |\n" for name, text in self.parameters)
+        table = f"\n| argument or option | what it does |\n|---|---|\n{rows}" if rows else ""
+        return f"\n## `{self.name}`\n\n{self.what}\n\n```console\n$ {self.example}\n```\n{table}"
 
 
-def _page_of(command: Command, context: Context) -> str:
-    text, _, example = (command.help or "").partition("Example: ")
-    lines = [f"\n## `{context.command_path}`\n\n{' '.join(text.split())}\n"]
-    if example:
-        lines.append(f"\n```console\n$ {example.strip()}\n```\n")
-    rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
-    if rows:
-        lines.append("\n| argument or option | what it does |\n|---|---|\n" + "".join(rows))
-    return "".join(lines)
+def commands_of(app: typer.Typer, path: str) -> list[CommandDocs]:
+    """All commands of an app and of the groups in it, by name."""
+    found = []
+    for command in app.registered_commands:
+        assert command.callback is not None
+        if not command.hidden:
+            name = command.name or command.callback.__name__.replace("_", "-")
+            found.append(_documented(f"{path} {name}", command.callback))
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        found += commands_of(group.typer_instance, f"{path} {group.name}")
+    return sorted(found, key=lambda each: each.name)
 
 
-def _row(parameter: Parameter) -> str:
-    name = ", ".join(parameter.opts) if isinstance(parameter, Option) else (parameter.name or "").upper()
-    return f"| `{name}` | {getattr(parameter, 'help', '') or ''} |\n"
+def _documented(name: str, callback: Callable[..., object]) -> CommandDocs:
+    what, _, example = (inspect.getdoc(callback) or "").partition("Example:")
+    hints = get_type_hints(callback, include_extras=True)
+    told = tuple(
+        (_written(parameter, info), info.help or "")
+        for parameter, hint in hints.items()
+        for info in getattr(hint, "__metadata__", ())
+        if isinstance(info, ParameterInfo)
+    )
+    return CommandDocs(name, " ".join(what.split()), example.strip(), told)
+
+
+def _written(parameter: str, info: ParameterInfo) -> str:
+    if isinstance(info, OptionInfo):
+        # In an annotation, typer keeps the first spelling where a default would stand.
+        spelled = [info.default] if isinstance(info.default, str) and info.default.startswith("-") else []
+        return ", ".join([*spelled, *(info.param_decls or [])]) or f"--{parameter.replace('_', '-')}"
+    return parameter.upper()
 
 
 PAGES: dict[str, Callable[[], str]] = {"flows.md": flows_page, "contracts.md": contracts_page, "cli.md": cli_page}

@@ -1,4 +1,4 @@
-"""The verdict on a file: when all its deliveries are settled, its source is renamed, its refused rows laid beside it."""
+"""The verdict on a file: once all of it is settled, its source is renamed and its refused rows are laid beside it."""
 
 from __future__ import annotations
 

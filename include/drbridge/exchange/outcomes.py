@@ -21,7 +21,7 @@ DEFAULT_RETRY_AFTER = 30.0
 
 
 def back_off(tries: int) -> float:
-    """Seconds to wait before the next try: grows with each, at most 15 minutes, spread so that workers do not march in step."""
+    """Seconds to wait before the next try: more with each, at most 15 minutes, and never the same for two workers."""
     return random.uniform(0.5, 1.0) * min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 12))
 
 

@@ -205,10 +205,8 @@ def resend_parcels(tx: Tx, delivery: Row[Any], intake_sha: str, states: Sequence
 def open_delivery(desk: Desk, tx: Tx, intake_id: int, flow: Flow, name: str, received: Received) -> None:
     """Opens one delivery of an intake, with its parcels; does nothing when it is there already."""
     report, destination = received.report, desk.systems.destination(name)
-    if isinstance(destination, Store):
-        lane = relay_lane_of(flow.name, name, report.sha256)
-    else:
-        lane = lane_of(flow.name, name)
+    is_relay = isinstance(destination, Store)
+    lane = relay_lane_of(flow.name, name, report.sha256) if is_relay else lane_of(flow.name, name)
     new, spans = _plan(desk, tx, received, flow, destination, lane)
     delivery_id = deliveries.add(tx, intake_id, received.business_at, new)
     if delivery_id is None:
