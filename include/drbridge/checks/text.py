@@ -69,10 +69,11 @@ def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterat
         whole = gathered.with_line_end(data)
         records = split(whole, columns, mark)
         _refuse_long(records, line, mark, limits)
+        is_open = gathered.is_last and records.consumed < len(whole)
         if len(records):
-            yield Stretch(records, line, ends_with_line=whole is data)
+            yield Stretch(records, line, ends_with_line=is_open or whole is data)
         line += records.line_count
-        if gathered.is_last and records.consumed < len(whole):
+        if is_open:
             raise _open_quote(line)
         gathered.keep(data[records.consumed :])
 
