@@ -34,17 +34,14 @@ def clear_desk() -> None:
 
 
 def _new_desk() -> Desk:
-    from airflow.sdk.log import mask_secret
-
-    from drbridge.adapters.outside import ConnectionsOutside
     from drbridge.exchange.desk import Desk
     from drbridge.exchange.staging import Staging
     from drbridge.ledger.database import Ledger
     from drbridge.ledger.schema import upgrade
     from drbridge.systems import load
-    from drbridge_airflow.hooks import connection_of
+    from drbridge_airflow.hooks import outside
 
     logging.getLogger("alembic").setLevel(logging.WARNING)  # each task would tell that the tables are current
     systems, ledger = load(), Ledger()
     upgrade(ledger)
-    return Desk(systems, ledger, Staging(), ConnectionsOutside(connection_of, mask_secret))
+    return Desk(systems, ledger, Staging(), outside())

@@ -41,8 +41,8 @@ class ByCause(RetryPolicy):
         self,
         exception: BaseException,
         try_number: int,
-        max_tries: int,  # noqa: ARG002 - Airflow's signature
-        context: Context | None = None,  # noqa: ARG002
+        max_tries: int,
+        context: Context | None = None,
     ) -> RetryDecision:
         """Decides by the kind of error; what is not ours is left to Airflow's own rule."""
         if isinstance(exception, RetryLater):

@@ -21,7 +21,7 @@ class Take(FileBrick):
     task_name = "take"
     ui_color = "#dbeafe"
 
-    def work(self, desk: Desk, context: Context) -> dict[str, Any]:  # noqa: ARG002 - every brick is given it
+    def work(self, desk: Desk, context: Context) -> dict[str, Any]:
         """Takes the file in and returns its counts."""
         from drbridge.exchange.take import take
 

@@ -47,7 +47,7 @@ class FilesWaiting(Brick):
             )
         return self._names(seen, names)
 
-    def execute_complete(self, context: Context, event: Any = None) -> Any:  # noqa: ARG002 - only says that it is over
+    def execute_complete(self, context: Context, event: Any = None) -> Any:
         """Looks once more after the wait."""
         return self._guarded(context, self._after_the_wait)
 
