@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from drbridge.exchange.desk import Desk
 
+# These tell each step of each connection, and that the tables are current, in every task's log.
+TALKATIVE = ("alembic", "asyncssh", "botocore")
+
 _lock = Lock()
 _desks: dict[int, Desk] = {}
 
@@ -41,7 +44,8 @@ def _new_desk() -> Desk:
     from drbridge.systems import load
     from drbridge_airflow.hooks import outside
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # each task would tell that the tables are current
+    for talkative in TALKATIVE:
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     systems, ledger = load(), Ledger()
     upgrade(ledger)
     return Desk(systems, ledger, Staging(), outside())

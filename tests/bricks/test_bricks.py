@@ -1,0 +1,194 @@
+"""Each brick, executed, against real servers: what it returns, what colour it takes, what it tells the operator."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from drbridge.errors import Misconfigured, RetryLater
+from drbridge_airflow.desk import desk_for_worker
+from drbridge_airflow.operators import Answer, Archive, Relay, Send, Take, WakeDueFlows
+from drbridge_sandbox.sandbox import Sandbox
+from tests.bricks.files import SCORE_FLOW, SCORES, scores
+from tests.bricks.run import GREEN, RED, SKIPPED, Run, make
+
+NAME = "SDCSE_0042_00.csv"
+ENROLLMENT_FLOW = "dacs_ouai_enrollment_sync"
+
+
+def test_a_file_to_rest_goes_out_once_and_is_archived(box: Sandbox) -> None:
+    box.drop(SCORES, NAME, scores())
+    run = Run.of(SCORE_FLOW)
+    assert run.do(make(Take, SCORE_FLOW, file=NAME), 0) == GREEN
+    assert run.results["take", 0]["accepted"] == 3
+    assert run.do(make(Send, SCORE_FLOW)) == GREEN
+    assert run.results["send", -1]["acked"] == 3
+    assert run.do(make(Archive, SCORE_FLOW, file=NAME), 0) == GREEN
+    assert set(box.files(SCORES)) == {f"Sent-{NAME}"}
+    assert run.do(make(Send, SCORE_FLOW)) == GREEN
+    assert box.far("derms").calls("deviceScore") == 1
+
+
+def test_a_dead_other_side_makes_send_and_archive_red_and_says_that_it_goes_by_itself(box: Sandbox) -> None:
+    box.far("derms").down()
+    box.drop(SCORES, NAME, scores())
+    run = Run.of(SCORE_FLOW)
+    run.do(make(Take, SCORE_FLOW, file=NAME), 0)
+    try:
+        assert run.do(make(Send, SCORE_FLOW)) == RED
+    finally:
+        box.far("derms").up()
+    assert isinstance(run.error, RetryLater)
+    assert "3 rows could not be sent yet" in str(run.error)
+    assert run.pushed["sent"]["open_left"] == 3
+    assert run.do(make(Archive, SCORE_FLOW, file=NAME), 0) == RED
+    assert isinstance(run.error, AirflowFailException)
+    assert "not settled yet" in str(run.error)
+    assert set(box.files(SCORES)) == {NAME}
+
+
+def test_a_refused_file_is_red_at_its_archive_alone_and_says_why(box: Sandbox) -> None:
+    box.drop(SCORES, NAME, b"nonsense\n1\n")
+    run = Run.of(SCORE_FLOW)
+    assert run.do(make(Take, SCORE_FLOW, file=NAME), 0) == GREEN
+    assert run.results["take", 0]["state"] == "refused"
+    assert run.do(make(Send, SCORE_FLOW)) == GREEN
+    assert run.do(make(Archive, SCORE_FLOW, file=NAME), 0) == RED
+    assert "was refused" in str(run.error)
+    assert run.pushed["verdict"]["state"] == "refused"
+    assert set(box.files(SCORES)) == {f"Error-{NAME}"}
+
+
+def test_a_dry_run_shows_the_calls_sends_none_and_renames_nothing(
+    box: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box.drop(SCORES, NAME, scores())
+    run = Run.of(SCORE_FLOW, dry_run=True)
+    run.do(make(Take, SCORE_FLOW, file=NAME), 0)
+    assert run.do(make(Send, SCORE_FLOW)) == GREEN
+    told = capsys.readouterr().out
+    assert len(run.results["send", -1]["calls"]) == 1
+    assert "Dry run: 1 calls would be sent, none was" in told
+    assert "/deviceScore" in told
+    assert run.do(make(Archive, SCORE_FLOW, file=NAME), 0) == SKIPPED
+    assert box.far("derms").calls("deviceScore") == 0
+    assert set(box.files(SCORES)) == {NAME}
+
+
+def test_while_another_run_sends_ours_ends_green_and_leaves_the_verdict_to_it(box: Sandbox) -> None:
+    from drbridge.ledger import leases
+    from drbridge.ledger.deliveries import lane_of
+
+    box.drop(SCORES, NAME, scores())
+    run = Run.of(SCORE_FLOW)
+    run.do(make(Take, SCORE_FLOW, file=NAME), 0)
+    with desk_for_worker().ledger.write() as tx:
+        leases.acquire(tx, lane_of(SCORE_FLOW, "derms_device_score"), "another:worker")
+    assert run.do(make(Send, SCORE_FLOW)) == GREEN
+    assert run.results["send", -1]["held_by"] == "another:worker"
+    archive = _after(Archive, SCORE_FLOW, "take", "send")
+    assert run.do(archive, 0) == SKIPPED
+    assert "another:worker" in str(run.error)
+
+
+def test_a_file_relayed_to_a_store_arrives_byte_for_byte(box: Sandbox) -> None:
+    from drbridge.systems import load
+
+    source, name = load().flows[ENROLLMENT_FLOW].source, "ENROLL_SYNC_20260714T040000Z_0042.csv"
+    box.drop(source, name, b"nonsense\n1\n")
+    run = Run.of(ENROLLMENT_FLOW)
+    assert run.do(make(Relay, ENROLLMENT_FLOW, file=name), 0) == GREEN
+    assert [each["state"] for each in run.results["relay", 0]] == ["refused"]
+    assert run.do(make(Archive, ENROLLMENT_FLOW, file=name), 0) == RED
+    assert box.files(load().stores["ouai_enrollment"].url) == {}
+
+
+def test_a_relay_in_a_flow_without_stores_has_nothing_to_do(box: Sandbox) -> None:
+    box.drop(SCORES, NAME, scores())
+    run = Run.of(SCORE_FLOW)
+    assert run.do(make(Relay, SCORE_FLOW, file=NAME), 0) == GREEN
+    assert run.results["relay", 0] == []
+
+
+def test_an_answer_owed_to_nobody_is_green(box: Sandbox) -> None:
+    assert Run.of("derms_dacs_event_outcome").do(make(Answer, "derms_dacs_event_outcome")) == GREEN
+
+
+def test_a_file_that_vanished_is_skipped_at_its_archive(box: Sandbox) -> None:
+    run = Run.of(SCORE_FLOW)
+    assert run.do(make(Take, SCORE_FLOW, file=NAME), 0) == GREEN
+    assert run.do(make(Archive, SCORE_FLOW, file=NAME), 0) == SKIPPED
+
+
+@pytest.mark.parametrize("brick", [Take, Send, Archive])
+def test_a_flow_that_the_release_does_not_have_is_skipped_with_the_reason(
+    brick: type[Take], box: Sandbox, monkeypatch: pytest.MonkeyPatch, configure: Callable[..., None]
+) -> None:
+    monkeypatch.setenv("DRBRIDGE_PROFILE", "26.4")
+    configure()
+    arguments = {} if brick is Send else {"file": NAME}
+    run = Run.of("ouai_dacs_kwh_avoided")
+    assert run.do(make(brick, "ouai_dacs_kwh_avoided", **arguments)) == SKIPPED
+    assert str(run.error) == "kWh avoided and kW drop: OUAI to DACS is not part of release 26.4"
+
+
+def test_an_error_of_ours_is_told_in_sentences_with_the_next_step(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_DACS_FILES")
+    run = Run.of(SCORE_FLOW)
+    assert run.do(make(Take, SCORE_FLOW, file=NAME), 0) == RED
+    told = capsys.readouterr().out
+    assert isinstance(run.error, Misconfigured)
+    assert "There is no connection dacs_files" in told
+    assert "Next: make it under Admin > Connections" in told
+    assert "Traceback" not in told
+    assert run.error.__cause__ is None
+    assert not any("drbridge/" in frame.filename for frame in traceback.extract_tb(run.error.__traceback__))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("SDCSE_1.csv", "SDCSE_1.csv"),
+        ("{{ 1/0 }}", "{{ 1/0 }}"),
+        ("a\x1b[31m\n", "a?[31m?"),
+        ("é" * 255, "é" * 199 + "…"),
+    ],
+)
+def test_any_name_can_be_shown_in_the_grid(name: str, shown: str) -> None:
+    brick = make(Take, SCORE_FLOW, file=name)
+    assert isinstance(brick, Take)
+    assert brick.label == shown
+    assert "file" not in brick.template_fields
+
+
+def test_resume_wakes_flows_nobody_has_looked_at_and_sends_nothing(box: Sandbox) -> None:
+    from drbridge_airflow.policies import WAKE_ALIAS
+
+    woken: list[str] = []
+
+    class Events:
+        def add(self, asset: object, extra: object) -> None:
+            woken.append(str(asset.name))  # type: ignore[attr-defined]
+
+    context = {**Run.of("resume").context(), "outlet_events": {WAKE_ALIAS: Events()}}
+    due = make(WakeDueFlows, "resume").execute(context)  # type: ignore[arg-type]
+    assert woken == [f"wake {flow}" for flow in due]
+    assert SCORE_FLOW in due
+    assert box.far("derms").calls() == 0
+
+
+def _after(kind: type[Archive], flow: str, *before: str) -> Archive:
+    """A brick whose DAG has the named tasks before it."""
+    from airflow.sdk import DAG
+
+    with DAG(flow, schedule=None):
+        take = Take(task_id="take", file=NAME)
+        send = Send(task_id="send")
+        brick = kind(task_id="archive", file=NAME)
+        take >> send >> brick
+    return brick
