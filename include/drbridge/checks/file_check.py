@@ -95,9 +95,11 @@ class FileCheck:
             self._finish(open_file)
         finally:
             self._keys.close()
+            self._problems.close()
+            self._warnings.close()
 
     def _accepted_blocks(self, chunks: Iterator[bytes]) -> Iterator[CheckedBlock]:
-        for stretch in stretches(unpacked(chunks, self.workdir, self.limits), self._delimiter, self.limits):
+        for stretch in self._stretches(chunks):
             if stretch.header is not None:
                 self._take_header(stretch)
                 continue
@@ -112,6 +114,9 @@ class FileCheck:
             raise Incomplete(
                 "The file has a header and no rows", fix="have it sent again with its rows", code="no_rows", line=1
             )
+
+    def _stretches(self, chunks: Iterator[bytes]) -> Iterator[Stretch]:
+        return stretches(unpacked(chunks, self.workdir, self.limits), self._delimiter, self.limits)
 
     def _take_header(self, stretch: Stretch) -> None:
         assert stretch.header is not None
@@ -156,13 +161,15 @@ class FileCheck:
         lines = np.sort(self._excluded.conflict)
         with ThreadPoolExecutor(1) as worker, open_file() as chunks:
             source = Hashed(chunks, self.limits.max_bytes, worker)
-            for stretch in stretches(unpacked(iter(source), self.workdir, self.limits), self._delimiter, self.limits):
-                for row in stretch.rows_at(lines):
-                    line, others = next(wanted)
-                    text = f"the same key with other values is on {others}"
-                    yield Problem(line, field, "conflicting_duplicate", text), row
+            try:
+                for stretch in self._stretches(iter(source)):
+                    for row, (line, others) in zip(stretch.rows_at(lines), wanted, strict=False):
+                        text = f"the same key with other values is on {others}"
+                        yield Problem(line, field, "conflicting_duplicate", text), row
+            except BadInput as error:
+                raise _changed() from error
             if source.drain() != self._sha256:
-                raise Unstable("The file changed while it was read", fix="it is looked at again later")
+                raise _changed()
 
     def report(self) -> FileReport:
         """What the check found, once `blocks` has been read to its end."""
@@ -203,3 +210,7 @@ def _cut_off(stretch: Stretch, judged: Judged) -> BadInput | None:
         f"The last line ({problems[0].line}) is not complete", problems[0].text, "have the file sent again, to its end",
         code="cut_off", line=problems[0].line,
     )  # fmt: skip
+
+
+def _changed() -> Unstable:
+    return Unstable("The file changed while it was read", fix="nothing: it is looked at again later")

@@ -96,9 +96,6 @@ def _frame(records: Records, layout: Layout, refused: dict[int, list[Problem]]) 
     by_hand = {record: fields for record, fields in records.odd.items() if record not in refused}
     plain = np.ones(len(records), np.bool_)
     plain[[*by_hand, *refused]] = False
-    if plain.size and plain[0] and records.data.startswith(BOM):
-        plain[0] = False
-        by_hand[0] = records.data[: records.ends[0]].rstrip(b"\r\n").split(layout.delimiter.encode())
     frame = _read_plain(records, plain, layout)
     if by_hand:
         frame = pl.concat([frame, _read_by_hand(by_hand, layout)]).sort("record")
@@ -114,6 +111,8 @@ def _read_plain(records: Records, plain: Mask, layout: Layout) -> pl.DataFrame:
         data = data.replace(b'"', b"")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
+    if data.startswith(BOM):
+        data = BOM + data  # polars takes one away
     frame = pl.read_csv(
         data, has_header=False, schema=layout.schema, separator=layout.delimiter, quote_char=None, infer_schema=False
     )

@@ -53,7 +53,9 @@ class Spool:
     def merged(self, path: Path, others: Iterable[Reject]) -> Spool:
         """A new spool of everything kept here and of `others`, both in the order of lines."""
         made = Spool(path)
-        for problem, row in heapq.merge(self.rejects(), others, key=lambda each: each[0].line):
-            made.add(problem, row)
-        made.close()
+        try:
+            for problem, row in heapq.merge(self.rejects(), others, key=lambda each: each[0].line):
+                made.add(problem, row)
+        finally:
+            made.close()
         return made

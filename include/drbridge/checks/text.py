@@ -46,8 +46,8 @@ class Stretch:
         if self.header is not None:
             return
         first, last = np.searchsorted(lines, (self.first_line, self.first_line + self.records.line_count))
-        where = np.searchsorted(self.records.lines, lines[first:last] - np.uint32(self.first_line))
-        for record in where.tolist():
+        wanted = lines[first:last] - np.uint32(self.first_line)
+        for record in np.flatnonzero(np.isin(self.records.lines, wanted)).tolist():
             row = self.records.data[self.records.starts[record] : self.records.ends[record]].decode()
             yield row.removesuffix("\n").removesuffix("\r")
 
@@ -109,7 +109,7 @@ def _header(gathered: _Gathered, mark: bytes, limits: Limits) -> Stretch:
     data = b""
     while True:
         gathered.keep(data)
-        data = gathered.next(HEADER_BYTES)
+        data = gathered.next(min(HEADER_BYTES, limits.block_bytes))
         _refuse_foreign(data, gathered.is_last)
         text = data.removeprefix(codecs.BOM_UTF8)
         whole = gathered.with_line_end(text)

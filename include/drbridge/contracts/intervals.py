@@ -204,14 +204,11 @@ class IntervalContract(Contract):
 
 
 def _as_numbers(texts: pl.Series, kind: Number) -> tuple[Numbers, Mask]:
-    """Texts as floats (NaN for empty), and which of them are so short that float and decimal agree."""
+    """Texts as floats, and which of them are empty or so short that float and decimal agree; NaN for the others."""
     whole = min(kind.precision, SURE_DIGITS) - kind.scale
-    text = pl.col("text")
-    told = pl.DataFrame({"text": texts}).select(
-        text.cast(pl.Float64, strict=False).fill_null(float("nan")).alias("value"),
-        (text.is_null() | text.str.contains(kind.pattern(whole, kind.scale))).fill_null(False).alias("readable"),
-    )
-    return told["value"].to_numpy(), told["readable"].to_numpy()
+    is_short = texts.str.contains(kind.pattern(whole, kind.scale)).fill_null(False).to_numpy()
+    values = texts.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+    return np.where(is_short, values, np.nan), is_short | texts.is_null().to_numpy()
 
 
 def _interval_counts(frame: pl.DataFrame, names: IntervalColumns) -> Counts:
