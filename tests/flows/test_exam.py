@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drbridge.adapters.outside import ConnectionsOutside
@@ -96,8 +97,13 @@ class Exam:
         """Requests that the far side has heard at this destination, or objects that lie there."""
         if self.candidate.far is None:
             return len(self.there())
+        return len(self.requests())
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The far side's log of requests to this destination."""
+        assert self.candidate.far is not None
         path = self.desk.systems.endpoints[self.candidate.destination].path.partition("{")[0]
-        return sum(path in request["path"] for request in self.box.far(self.candidate.far).requests())
+        return [request for request in self.box.far(self.candidate.far).requests() if path in request["path"]]
 
     def there(self) -> dict[str, bytes]:
         assert self.store is not None
@@ -252,7 +258,7 @@ def test_reprocessed_by_hand_goes_again_under_a_new_key(exam: Exam) -> None:
     exam.run(Work(run="exam/1", who="kim", file=name, resend="all", by_hand=True))
     if exam.store is None:
         assert exam.calls() > calls
-        keys = [request["idempotency_key"] for request in exam.box.far(exam.candidate.far or "").requests()]
+        keys = [request["idempotency_key"] for request in exam.requests()]
         assert len(keys) == len(set(keys))
     book = exam.book()
     assert book.acked == book.rows

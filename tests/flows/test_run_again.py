@@ -72,7 +72,7 @@ def test_a_manual_run_takes_only_the_file_it_names(desk: Desk, box: Sandbox) -> 
 
 def test_what_was_refused_goes_again_once_the_cause_is_gone_and_the_act_is_audited(desk: Desk, box: Sandbox) -> None:
     box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
-    nic = OUTCOME.read_text(encoding="utf-8").splitlines()[1].split(",")[5]
+    nic = OUTCOME.read_text(encoding="utf-8").splitlines()[6].split(",")[5]
     box.far("dacs").fault("reject_keys", keys=[nic])
     states(desk, "derms_dacs_event_outcome")
     box.far("dacs").no_faults()
