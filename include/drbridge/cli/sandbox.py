@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
 from typing import Annotated
 
 import typer
@@ -39,6 +40,7 @@ def sandbox(
     Example: drbridge sandbox --devices 2000
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Sandbox(root, port_base=port_base) as box:
         _print_addresses(box)
         if day or devices is not None or seed is not None:
@@ -49,10 +51,14 @@ def sandbox(
             made.close()
         _print_environment(box)
         print("\n# Ctrl-C ends the sandbox.", flush=True)
-        try:
-            Event().wait()
-        except KeyboardInterrupt:
-            print("# ended", flush=True)
+        _until_ctrl_c()
+    print("# ended")
+
+
+def _until_ctrl_c() -> None:
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 def _print_addresses(box: Sandbox) -> None:
