@@ -67,8 +67,9 @@ class Far:
         return found
 
     def calls(self, operation: str | None = None) -> int:
-        """How many requests of an operation came (or of all), answered or not, faults and refusals included."""
-        return sum(operation in (None, row["operation"]) for row in self.requests())
+        """How many requests of an operation came; without one, all but those for a token, whatever became of them."""
+        found = [row["operation"] for row in self.requests()]
+        return found.count(operation) if operation else len(found) - found.count("token")
 
     def fault(self, name: str, **settings: Any) -> None:
         """Turns a fault on: see `drbridge_sandbox.rest.faults` for names and settings."""

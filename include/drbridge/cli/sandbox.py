@@ -7,12 +7,13 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from drbridge_sandbox.children import DidNotStart
 from drbridge_sandbox.day import make_day
 from drbridge_sandbox.sandbox import Sandbox
 
@@ -41,24 +42,27 @@ def sandbox(
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with Sandbox(root, port_base=port_base) as box:
-        _print_addresses(box)
-        if day or devices is not None or seed is not None:
-            when = (day or datetime.now(UTC) - timedelta(days=1)).date()
-            made = make_day(1 if seed is None else seed, 2000 if devices is None else devices, when)
-            made.drop_into(box)
-            print(f"\n# {len(made.files)} files of {when} lie in the outgoing folders.")
-            made.close()
-        _print_environment(box)
-        print("\n# Ctrl-C ends the sandbox.", flush=True)
-        _until_ctrl_c()
+    try:
+        with suppress(KeyboardInterrupt), Sandbox(root, port_base=port_base) as box:
+            _print_addresses(box)
+            if day or devices is not None or seed is not None:
+                when = (day or datetime.now(UTC) - timedelta(days=1)).date()
+                _drop_day(box, when, 2000 if devices is None else devices, 1 if seed is None else seed)
+            _print_environment(box)
+            print("\n# Ctrl-C ends the sandbox.", flush=True)
+            while True:
+                time.sleep(3600)
+    except DidNotStart as error:
+        print(f"A server did not start: {error}\nNext: choose other ports with --port-base", file=sys.stderr)
+        raise typer.Exit(1) from error
     print("# ended")
 
 
-def _until_ctrl_c() -> None:
-    with suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(3600)
+def _drop_day(box: Sandbox, when: date, devices: int, seed: int) -> None:
+    made = make_day(seed, devices, when)
+    made.drop_into(box)
+    made.close()
+    print(f"\n# {len(made.files)} files of {when} lie in the outgoing folders.")
 
 
 def _print_addresses(box: Sandbox) -> None:

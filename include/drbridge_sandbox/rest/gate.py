@@ -109,7 +109,8 @@ class Gate:
     async def _note(self, scope: MutableMapping[str, Any], status: int | None, fault: str) -> None:
         headers = dict(scope["headers"])
         key = headers.get(b"idempotency-key", b"").decode("latin-1") or None
-        heard = Heard(scope["method"], scope["path"], "", key, "", 0, fault=fault)
+        operation = "token" if scope["path"] == "/oauth/token" else ""
+        heard = Heard(scope["method"], scope["path"], operation, key, "", 0, fault=fault)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self.hall.memory.worker, self.hall.memory.note, heard, status)
 
