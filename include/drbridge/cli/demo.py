@@ -8,14 +8,16 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from drbridge.cli.demo_report import Report, print_report, write_report
-from drbridge.cli.demo_stage import Stage
 from drbridge.errors import DrBridgeError
+
+if TYPE_CHECKING:
+    from drbridge.cli.demo_stage import Stage
 
 SETTLED_WITHIN_SECONDS = 420.0
 
@@ -29,6 +31,8 @@ def demo(
 
     Example: drbridge demo
     """
+    from drbridge.cli.demo_stage import Stage  # servers and Airflow: not for every command
+
     root = Path(__file__).resolve().parents[3] / ".drbridge" / "demo"
     if stop:
         Stage.end_former(root)
@@ -38,6 +42,8 @@ def demo(
 
 
 def _live(root: Path) -> int:
+    from drbridge.cli.demo_stage import Stage
+
     console = Console() if sys.stdout.isatty() else Console(width=190)
     leave = os.environ.get("DEMO_EXIT") == "1"
     day = (datetime.now(UTC) - timedelta(days=1)).date()
@@ -70,7 +76,8 @@ def _play(stage: Stage, console: Console) -> Report:
                 break
             status.update(f"{time.monotonic() - started:3.0f} s  " + "; ".join(left[:6]))
             if not console.is_terminal:
-                console.print(f"  {time.monotonic() - started:3.0f} s  {len(left)} files on their way")
+                some = ", ".join(left[:3]) + (" ..." if len(left) > 3 else "")
+                console.print(f"  {time.monotonic() - started:3.0f} s  {len(left)} files on their way: {some}")
             time.sleep(2 if console.is_terminal else 10)
     return stage.report(time.monotonic() - started)
 
