@@ -219,3 +219,13 @@ def test_a_source_that_changes_before_its_conflicts_are_shown_is_unstable(tmp_pa
 def test_nothing_is_left_in_the_work_folder_but_the_report(tmp_path: Path) -> None:
     check("event_outcome", _zip(zipfile.ZIP_DEFLATED), tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["problems.csv", "warnings.csv"]
+
+
+def test_commas_inside_quotes_do_not_make_up_for_a_lost_field(tmp_path: Path) -> None:
+    good = ",".join(GOOD["enrollment_ack"].values())
+    out_of_place = good.replace("Unknown", 'Unk"nown').replace("15449036987850", "1")
+    one_less = good.replace("Unknown service point", '"Unknown, service"', 1).replace(",SP 9|X,", ",")
+    data = "\n".join([",".join(GOOD["enrollment_ack"]), out_of_place, one_less, good, ""]).encode()
+    checked = check("enrollment_ack", data, tmp_path)
+    assert checked.rejected == {2: {("", "bad_quoting")}, 3: {("", "field_count")}}
+    assert checked.accepted == {4}
