@@ -66,16 +66,23 @@ def settings(home: Path, port: int) -> dict[str, str]:
     }
 
 
-# A transaction that begins with a savepoint and reads before it writes is told "database is locked" as soon as another
-# process has written meanwhile, whatever the time-out: `airflow backfill create` is one. So it takes the lock first.
+# Read by every Airflow process of ours, from its home:
+# - A transaction that begins with a savepoint and reads before it writes is told "database is locked" once another
+#   process has written meanwhile, whatever the time-out; `airflow backfill create` does so. Hence the lock comes first.
+# - Every task is a fork of the scheduler. What the scheduler has imported costs a task nothing: 0.8 s of CPU less each.
+#   polars is not among it: it starts threads at import, and threads do not survive a fork.
 LOCAL_SETTINGS = '''
 """Airflow's own database on SQLite: a savepoint takes the write lock before the transaction reads anything."""
 
 import sqlite3
+import sys
 
 from sqlalchemy import Engine, event
 
 __all__ = []
+
+if sys.argv[1:2] == ["scheduler"]:
+    import aiohttp, alembic.command, asyncssh, boto3
 
 
 @event.listens_for(Engine, "savepoint")

@@ -154,6 +154,27 @@ class Sandbox:
         """The control API of a REST service: dacs or derms."""
         return Far(system, self.port_base + CONTROL)
 
+    def down(self, conn_id: str) -> None:
+        """Makes what is behind a connection refuse connections; the object storage is one for all systems."""
+        system, _, kind = conn_id.partition("_")
+        if kind == "rest":
+            self.far(system).down()
+        elif kind == "files":
+            self.servers[system].stop()
+        else:
+            self.objects.kill()
+
+    def up(self, conn_id: str) -> None:
+        """Brings it back, with everything it held."""
+        system, _, kind = conn_id.partition("_")
+        if kind == "rest":
+            self.far(system).up()
+        elif kind == "files":
+            self.servers[system].start()
+        else:
+            self.objects.start()
+        self._note_pids()
+
     def place(self, url: str) -> Place:
         """A folder or prefix as its owner sees it: `sftp://dacs_files/outgoing/scores`, `s3://ouai_objects/ouai/...`."""
         scheme, _, rest = url.partition("://")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 
 from drbridge.exchange.archive import archive
@@ -154,3 +155,46 @@ def test_a_file_that_vanishes_between_list_and_take_is_no_error(desk: Desk, box:
     look(desk, "dacs_derms_device_score", NOW)
     box.place(SCORES).remove(SCORE.name)
     assert archive(desk, "dacs_derms_device_score", SCORE.name).state == "gone"
+
+
+def test_a_done_marker_makes_a_file_whole_at_once_and_goes_with_it(desk: Desk, box: Sandbox) -> None:
+    site = desk.systems.site.model_copy(update={"quiet_seconds": 3600.0})
+    patient = Desk(desk.systems.model_copy(update={"site": site}), desk.ledger, desk.staging, desk.outside)
+    box.drop(SCORES, SCORE.name, SCORE)
+    assert states(patient, "dacs_derms_device_score") == {}
+    box.drop(SCORES, f"{SCORE.name}.done", b"")
+    assert states(patient, "dacs_derms_device_score") == {SCORE.name: "settled"}
+    assert set(box.files(SCORES)) == {f"Sent-{SCORE.name}"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SDCSE_ with spaces.csv", "SDCSE_ünïcødé_☃.csv", "SDCSE_..csv", "SDCSE_%2e%2e%2f.csv", f"SDCSE_{'x' * 230}.csv",
+     "SDCSE_\x07\x1b[31m.csv", "SDCSE_{{ ds }}.csv", "SDCSE_*.csv"],
+)  # fmt: skip
+def test_a_hostile_name_is_only_a_name(desk: Desk, box: Sandbox, name: str) -> None:
+    box.drop(SCORES, name, SCORE)
+    assert states(desk, "dacs_derms_device_score") == {name: "settled"}
+    assert set(box.files(SCORES)) == {f"Sent-{name}"}
+
+
+def test_a_name_too_long_for_its_verdict_breaks_no_run(desk: Desk, box: Sandbox) -> None:
+    name = f"SDCSE_{'x' * 245}.csv"
+    box.drop(SCORES, name, SCORE)
+    box.drop(SCORES, SCORE.name, SCORE.read_bytes().replace(b"0.5,N", b"0.6,N"))
+    verdicts = states(desk, "dacs_derms_device_score")
+    assert verdicts[SCORE.name] == "settled"
+    assert verdicts[name] == "settled"
+    calls = box.far("derms").calls("deviceScore")
+    states(desk, "dacs_derms_device_score")
+    assert box.far("derms").calls("deviceScore") == calls
+
+
+def test_a_flow_that_is_switched_on_later_gets_the_file_too(desk: Desk, box: Sandbox) -> None:
+    flows = {name: flow for name, flow in desk.systems.flows.items() if name != "derms_ouai_event_outcome"}
+    before = Desk(desk.systems.model_copy(update={"flows": flows}), desk.ledger, desk.staging, desk.outside)
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    assert states(before, "derms_dacs_event_outcome") == {OUTCOME.name: "settled"}
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    assert states(desk, "derms_ouai_event_outcome") == {OUTCOME.name: "settled"}
+    assert set(box.files("s3://ouai_objects/ouai/incoming/outcome")) == {OUTCOME.name}

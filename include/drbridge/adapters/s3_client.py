@@ -86,7 +86,7 @@ def explained(conn_id: str, doing: str) -> Iterator[None]:
         raise
     except ClientError as error:
         raise _refused(error, conn_id, doing) from error
-    except (HTTPClientError, BotoCoreError, OSError) as error:
+    except (HTTPClientError, BotoCoreError, OSError, RecursionError) as error:
         raise _failed(error, conn_id, doing) from error
 
 
@@ -108,6 +108,9 @@ def _refused(error: ClientError, conn_id: str, doing: str) -> DrBridgeError:
 
 def _failed(error: Exception, conn_id: str, doing: str) -> DrBridgeError:
     where, detail = f"object storage {conn_id}", f"{doing}: {type(error).__name__}: {error}"
+    if isinstance(error, RecursionError):
+        # The library follows a redirect to where it came from, again and again.
+        return Misconfigured(f"The {where} sends us in circles", doing, f"correct endpoint_url of {conn_id}")
     if isinstance(error, NoCredentialsError | ParamValidationError):
         return Misconfigured(f"Connection {conn_id} cannot be used", detail, "correct its login, password and extras")
     return Unreachable(f"The {where} does not answer", detail, "nothing: it is tried again")

@@ -14,6 +14,7 @@ from sqlalchemy import Row
 
 from drbridge.errors import Unstable
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.naming import fitted
 from drbridge.exchange.receive import fingerprint
 from drbridge.ledger import deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
@@ -158,6 +159,7 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
             raise Unstable(f"{name} is another file than the one that was taken", fix="nothing: the next run takes it")
         rejects = _lay_rejects(desk, flow, book, name)
         final = _rename(store, name, new_name)
+        store.remove(fitted(name + flow.done_marker))
     finally:
         store.close()
     with desk.ledger.write() as tx:
@@ -168,7 +170,7 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
 def _rename(store: FileStore, name: str, new_name: str) -> str:
     """Renames; an older file of that name keeps it, and the new one gets a number."""
     for number in range(1, 1_000):
-        wanted = new_name if number == 1 else f"{new_name}.{number}"
+        wanted = fitted(new_name if number == 1 else f"{new_name}.{number}")
         with suppress(AlreadyThere):
             store.rename(name, wanted)
             return wanted
@@ -183,7 +185,7 @@ def _lay_rejects(desk: Desk, flow: Flow, book: _Book, name: str) -> str:
     ):
         return ""
     store = desk.outside.store(f"{flow.source.rstrip('/')}/rejects")
-    rejects_name = f"{name}.rejects.csv"
+    rejects_name = fitted(f"{name}.rejects.csv")
     try:
         store.remove(rejects_name)
         digest = sha256()

@@ -169,11 +169,11 @@ def write_down(desk: Desk, tx: Tx, received: Received) -> Row[Any]:
     known = intakes.find(tx, arrival.noun, arrival.sha256, arrival.name_key)
     assert known is not None
     intakes.sight(tx, known.id, received.source, received.seen)
-    if intake_id is not None:
-        for flow in desk.systems.flows_sharing(received.source, arrival.noun):
-            for destination in flow.deliver:
-                open_delivery(desk, tx, intake_id, flow, destination, received)
-    elif asked_again == known.id:
+    for flow in desk.systems.flows_sharing(received.source, arrival.noun):
+        for destination in flow.deliver:
+            if deliveries.find(tx, known.id, flow.name, destination) is None:
+                open_delivery(desk, tx, known.id, flow, destination, received)
+    if intake_id is None and asked_again == known.id:
         judge_again(desk, tx, known.id, received)
     return known
 

@@ -138,9 +138,10 @@ def sightings_of(tx: Tx, source: str, names: Iterable[str]) -> dict[str, Row[Any
 
 def was_refused_before(tx: Tx, source: str, name: str, error_prefix: str) -> int | None:
     """The intake of a file that we marked as refused and a person gave its old name back, if this is one."""
+    marked = sightings.c.renamed_to.startswith(error_prefix, autoescape=True)
     return tx.execute(
         select(sightings.c.intake_id)
-        .where(sightings.c.source == source, sightings.c.name == name, sightings.c.renamed_to == error_prefix + name)
+        .where(sightings.c.source == source, sightings.c.name == name, marked)
         .order_by(sightings.c.id.desc())
         .limit(1)
     ).scalar()

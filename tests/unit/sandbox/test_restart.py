@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from drbridge_sandbox.children import is_open
 from drbridge_sandbox.far import Far
 from drbridge_sandbox.pidbook import PidBook, started_at
@@ -39,6 +41,23 @@ def test_a_killed_service_comes_back_with_its_memory(box: Sandbox, dacs: Caller,
     assert post(dacs, outcome(), key="k1").headers["idempotent-replayed"] == "true"
     assert far_dacs.seed(["21", "22"]) == 0
     assert far_dacs.counts()["sync_requests"] == {"PENDING": 1, "SYNCHRONIZED": 1}
+
+
+@pytest.mark.parametrize(
+    ("conn_id", "url"),
+    [("derms_files", "sftp://derms_files/outgoing/outcome"), ("ouai_objects", "s3://ouai_objects/ouai/outgoing/ack")],
+)
+def test_content_server_and_object_storage_go_down_and_come_back_with_their_files(
+    box: Sandbox, conn_id: str, url: str
+) -> None:
+    port = box.servers["derms"].port if conn_id == "derms_files" else box.objects.port
+    box.drop(url, "kept.csv", b"kept")
+    box.down(conn_id)
+    assert not is_open(port)
+    box.up(conn_id)
+    assert is_open(port)
+    assert box.files(url) == {"kept.csv": b"kept"}
+    box.place(url).remove("kept.csv")
 
 
 def test_a_token_does_not_outlive_the_service(box: Sandbox, derms: Caller) -> None:
