@@ -6,10 +6,13 @@ import json
 import os
 import random
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from botocore.exceptions import ClientError
 
 from drbridge_sandbox.children import Child, is_free
 from drbridge_sandbox.content_server import ContentServer
@@ -20,6 +23,7 @@ from drbridge_sandbox.places import FOLDERS, BucketPlace, FolderPlace, Place
 from drbridge_sandbox.rest.auth import Scheme
 
 SYSTEMS = ("dacs", "derms", "ouai")
+READY = ("sandbox", "state")
 PORTS = 20
 CONTROL, DACS_REST, DERMS_REST, FIRST_FILES, OBJECTS = 0, 1, 2, 3, 10
 
@@ -76,8 +80,9 @@ class Sandbox:
                 server.start()
             self.objects.start()
             self._s3 = self.objects.client()
-            for system in SYSTEMS:
-                self.objects.create_bucket(system)
+            for bucket in (*SYSTEMS, READY[0]):
+                self.objects.create_bucket(bucket)
+            self._wait_for_objects()
             self._wait_for_rest()
         except BaseException:
             self.stop()
@@ -126,6 +131,20 @@ class Sandbox:
         assert self._rest is not None
         self._rest.wait_until_open(self.port_base + CONTROL)
 
+    def _wait_for_objects(self, seconds: float = 30.0) -> None:
+        """Storage that was cut off answers before it finds again what it holds: reads one object until it does."""
+        place, end = BucketPlace(self._s3, *READY), time.monotonic() + seconds
+        while True:
+            try:
+                if not place.names():
+                    place.drop("ready", b"ready")
+                b"".join(place.read("ready"))
+                return
+            except ClientError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+
     def _note_pids(self) -> None:
         children = [self._rest, self.objects._child, *(server._child for server in self.servers.values())]
         self._pids.note([child.pid for child in children if child is not None])
@@ -173,6 +192,7 @@ class Sandbox:
             self.servers[system].start()
         else:
             self.objects.start()
+            self._wait_for_objects()
         self._note_pids()
 
     def place(self, url: str) -> Place:
