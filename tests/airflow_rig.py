@@ -52,12 +52,15 @@ class Rig:
         until(lambda: self._state(dag_id, run_id) in ENDED, seconds, f"{run_id} ends")
         return self._state(dag_id, run_id)
 
-    def backfill(self, dag_id: str, first: str, last: str, seconds: float = 90) -> None:
-        """Runs `airflow backfill create` as an operator would, and waits until it is completed."""
+    def backfill(self, dag_id: str, first: str, last: str) -> None:
+        """Runs `airflow backfill create` as an operator would."""
         self.airflow.cli(
             "backfill", "create", "--dag-id", dag_id, "--from-date", first, "--to-date", last,
             "--reprocess-behavior", "completed",
         )  # fmt: skip
+
+    def wait_for_backfills(self, dag_id: str, seconds: float = 120) -> None:
+        """Waits until every backfill has its `completed_at`, which Airflow notes twice a minute."""
         until(lambda: not self._open_backfills(dag_id), seconds, "the backfill is completed")
 
     def _known(self, dag_id: str) -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drbridge.adapters.outside import ConnectionsOutside, connection_from_json
 
+from drbridge.adapters.outside import ConnectionsOutside, connection_from_json
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import Staging
 from drbridge.ledger.database import Ledger

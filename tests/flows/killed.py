@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from drbridge.adapters.outside import ConnectionsOutside, environment_connection
-
 from drbridge.exchange import relay, send
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import Staging

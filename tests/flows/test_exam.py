@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drbridge.adapters.outside import ConnectionsOutside
 from sqlalchemy import update
 
+from drbridge.adapters.outside import ConnectionsOutside
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries

@@ -105,9 +105,10 @@ def s3(status: int, code: str) -> Iterator[Connection]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Refuser)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield Connection(
-        "rude", "aws", login="a", password="b", extra={"endpoint_url": f"http://127.0.0.1:{server.server_port}"}
-    )
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield Connection("rude", "aws", login="a", password="b", extra={"endpoint_url": address})
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,85 @@
+"""The command line: every command documented, plain words for wrong settings, nothing extra in a pipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from drbridge.cli import app
+from drbridge.cli.docs import CommandDocs, commands_of
+from drbridge.ledger import intakes
+from drbridge.ledger.database import Ledger
+from drbridge.ledger.schema import upgrade
+from tests.unit.ledger.test_parcels import arrive
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    monkeypatch.setenv("DRBRIDGE_HOME", str(tmp_path))
+    monkeypatch.setenv("DRBRIDGE_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
+    monkeypatch.setenv("DRBRIDGE_STAGING", (tmp_path / "staging").as_uri())
+    made = Ledger()
+    upgrade(made)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("command", commands_of(app, "drbridge"), ids=lambda command: command.name)
+def test_every_command_is_documented_with_an_example(command: CommandDocs) -> None:
+    assert command.what.endswith(".")
+    assert command.example.startswith("drbridge ")
+    for name, text in command.parameters:
+        assert text, f"{command.name}: {name} is not explained"
+
+
+@pytest.mark.parametrize("command", commands_of(app, "drbridge"), ids=lambda command: command.name)
+def test_every_command_has_help(command: CommandDocs) -> None:
+    told = runner.invoke(app, [*command.name.split()[1:], "--help"])
+    assert told.exit_code == 0
+    assert "Example" in told.stdout
+
+
+def test_the_ledger_is_listed_for_programs(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        arrive(tx, rows=30, refused=3)
+    told = runner.invoke(app, ["ledger", "list", "--json"])
+    (line,) = json.loads(told.stdout)
+    assert (line["rows"], line["rejected"], line["open"]) == (30, 3, 27)
+    sums = json.loads(runner.invoke(app, ["ledger", "balance", "--json"]).stdout)
+    assert sums[0]["files"] == 1
+
+
+def test_a_delivery_is_shown_with_its_problems_and_parcels(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = arrive(tx, rows=30, refused=3)
+        assert intakes.codes(tx, 1) == {"missing": 3}
+    told = runner.invoke(app, ["ledger", "show", str(delivery)])
+    assert told.exit_code == 0
+    assert "missing" in told.stdout
+    assert "PENDING" in told.stdout
+
+
+def test_a_delivery_that_is_not_there_is_said_so() -> None:
+    told = runner.invoke(app, ["ledger", "show", "99"])
+    assert told.exit_code == 1
+    assert "no delivery 99" in told.stdout
+
+
+def test_nothing_known_of_a_key_is_said_so() -> None:
+    told = runner.invoke(app, ["trace", "nobody"])
+    assert told.exit_code == 1
+    assert "nobody" in told.stdout
+
+
+def test_a_wrong_setting_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRBRIDGE_STAGING", "ftp://somewhere")
+    told = runner.invoke(app, ["ledger", "list"])
+    assert told.exit_code == 3
+    assert "DRBRIDGE_STAGING" in told.stderr
+    assert "Traceback" not in told.stderr
