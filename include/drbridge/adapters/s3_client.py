@@ -99,7 +99,7 @@ def _refused(error: ClientError, conn_id: str, doing: str) -> DrBridgeError:
         return Misconfigured(f"The {where} has no such bucket", detail, "correct the bucket in systems.toml")
     if status == 403:
         return NotAllowed(f"The {where} does not let us {doing}", detail, "ask its owner for the right to")
-    if code in ("SlowDown", "RequestLimitExceeded", "Throttling") or status == 429:
+    if status in (429, 503):
         return Busy(f"The {where} asks us to slow down", detail, "nothing: it is tried again", retry_after=30.0)
     if 300 <= status < 400 or code in ("InvalidBucketName", "PermanentRedirect"):
         return Misconfigured(f"The {where} is not where we look for it", detail, f"correct endpoint_url of {conn_id}")
