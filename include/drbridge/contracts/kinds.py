@@ -19,6 +19,9 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 LONGEST_SHOWN = 40
+_DIGITS = re.compile("[0-9]+")
+_INTEGER = re.compile("-?[0-9]+")
+_NUMBER = re.compile(r"-?(?:([0-9]+)(?:\.([0-9]+))?|\.([0-9]+))")
 
 
 def refusal(code: str, text: str) -> PydanticCustomError:
@@ -51,12 +54,7 @@ class Kind(ABC):
         """The rule in words, for the page of the contract."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._validate)
-
-    def _validate(self, value: object) -> Any:
-        if not isinstance(value, str):
-            raise refusal("not_text", "values are given as text")
-        return self.parse(value)
+        return core_schema.no_info_after_validator_function(self.parse, core_schema.str_schema(strict=True))
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class Digits(Kind):
     longest: int
 
     def parse(self, text: str) -> str:
-        if not re.fullmatch("[0-9]+", text):
+        if not _DIGITS.fullmatch(text):
             raise refusal("not_digits", f"{shown(text)} is not made of digits only")
         if len(text) > self.longest:
             raise refusal("too_long", f"{len(text)} digits, at most {self.longest} are allowed")
@@ -166,7 +164,7 @@ class Integer(Kind):
     among: tuple[int, ...] = ()
 
     def parse(self, text: str) -> int:
-        if not re.fullmatch("-?[0-9]+", text):
+        if not _INTEGER.fullmatch(text):
             raise refusal("not_an_integer", f"{shown(text)} is not a whole number")
         digits = text.removeprefix("-").lstrip("0") or "0"
         size = int(digits) if len(digits) < 20 else self.largest + abs(self.smallest) + 1
@@ -200,7 +198,7 @@ class Number(Kind):
     at_least_zero: bool = False
 
     def parse(self, text: str) -> Decimal:
-        found = re.fullmatch(r"-?(?:([0-9]+)(?:\.([0-9]+))?|\.([0-9]+))", text)
+        found = _NUMBER.fullmatch(text)
         if not found:
             raise refusal("not_a_number", f"{shown(text)} is not a plain decimal number")
         whole = (found[1] or "").lstrip("0")

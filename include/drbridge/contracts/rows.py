@@ -56,7 +56,11 @@ class Row(BaseModel):
     def _blank_is_absent(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        return {name: value for name, value in data.items() if not _is_absent(value, name in cls._required)}
+        given = {name: value for name, value in data.items() if value is not None and value != ""}
+        for name in cls._required & given.keys():
+            if isinstance(given[name], str) and given[name].isspace():
+                del given[name]
+        return given
 
     @model_validator(mode="after")
     def _rules_hold(self, info: ValidationInfo) -> Self:
@@ -78,12 +82,6 @@ class Row(BaseModel):
             present: the columns that the file has.
         """
         return []
-
-
-def _is_absent(value: object, required: bool) -> bool:
-    if not value:
-        return value is None or value == ""
-    return required and isinstance(value, str) and value.isspace()
 
 
 def in_order(start: pl.Expr, end: pl.Expr) -> pl.Expr:
