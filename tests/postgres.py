@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,29 +21,27 @@ def find_binaries() -> Path | None:
 
 
 @contextmanager
-def cluster(root: Path) -> Iterator[str]:
-    """Runs a cluster and gives the address of its database `ledger`."""
+def cluster() -> Iterator[str]:
+    """Runs a cluster in a folder of its own and gives the address of its database."""
     binaries = find_binaries()
     assert binaries is not None
     as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    data, port = root / "pg", _free_port()
-    root.mkdir(parents=True, exist_ok=True)
-    if as_postgres:
-        for folder in (root, *root.parents):
-            if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):
-                folder.chmod(folder.stat().st_mode | 0o055)
-        shutil.chown(root, "postgres")
+    with tempfile.TemporaryDirectory(prefix="drbridge-postgres-") as folder:
+        root, port = Path(folder), _free_port()
+        data = root / "data"
+        if as_postgres:
+            shutil.chown(root, "postgres")
 
-    def run(*command: str) -> None:
-        subprocess.run([*as_postgres, *command], check=True, stdout=subprocess.DEVNULL, cwd=root)
+        def run(*command: str) -> None:
+            subprocess.run([*as_postgres, *command], check=True, stdout=subprocess.DEVNULL, cwd=root)
 
-    run(str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(root / "log"), "-o", options, "start")
-    try:
-        yield f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        run(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+        run(str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(root / "log"), "-o", options, "start")
+        try:
+            yield f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            run(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
 
 
 def _free_port() -> int:

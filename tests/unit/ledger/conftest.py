@@ -15,10 +15,10 @@ from tests import postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     if postgres.find_binaries() is None:
         pytest.skip("PostgreSQL is not installed here")
-    with postgres.cluster(tmp_path_factory.mktemp("postgres")) as url:
+    with postgres.cluster() as url:
         yield url
 
 
