@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tests import airflow_settings  # before Airflow is imported
+
+# isort: split
+
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +17,8 @@ from drbridge_airflow.hooks import connection_of, outside
 from drbridge_sandbox.content_server import ContentServer
 from drbridge_sandbox.object_store import ObjectStore
 from tests.stores.rest_server import RestServer, running
+
+assert airflow_settings
 
 
 @pytest.fixture
