@@ -54,7 +54,7 @@ def settings(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(health_port),
         # A chain of ten tasks: 12 s with the default of 1, 5 s so.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-        # A watcher starts when the DAG's file is parsed the first time after unpausing; 30 s by default.
+        # A watcher starts when its DAG file is read after unpausing. 10 s: 12 % of a core; 60 s: 4 %; default 30 s.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
         # Parsing in one process leaves the other core to the tasks.
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
