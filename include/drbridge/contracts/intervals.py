@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -21,11 +21,17 @@ from drbridge.contracts.kinds import Number
 from drbridge.contracts.problems import Flaw
 from drbridge.contracts.rows import Row
 
-MOST_INTERVALS = 10_000
+MOST_INTERVALS = 3_000
 SURE_DIGITS = 15
 SURE_SUM = 1e6
 Numbers = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+
+
+@lru_cache(maxsize=1 << 16)
+def _number_after(name: str, column: str) -> int:
+    found = re.fullmatch(re.escape(name) + "([1-9][0-9]{0,5})", column)
+    return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,9 @@ class IntervalColumns:
     total: str
     size: str = "IntervalSize(Seconds)"
 
-    @property
-    def numbered(self) -> re.Pattern[str]:
-        return re.compile(re.escape(self.name) + "([1-9][0-9]{0,5})")
-
     def number(self, column: str) -> int:
         """The number of an interval column; 0 for other columns."""
-        found = self.numbered.fullmatch(column)
-        return int(found[1]) if found else 0
+        return _number_after(self.name, column)
 
     def described(self) -> Column:
         """All interval columns as one line of the contract's page."""
@@ -116,9 +117,10 @@ class IntervalRow(Row):
     def _gather_intervals(cls, data: Any) -> Any:
         if not isinstance(data, Mapping) or "intervals" in data:
             return data
-        gathered = {number: value or None for name, value in data.items() if (number := cls.columns.number(name))}
-        rest = {name: value for name, value in data.items() if not cls.columns.number(name)}
-        return {**rest, "intervals": tuple(value for _, value in sorted(gathered.items()))}
+        numbers = {name: cls.columns.number(name) for name in data}
+        ours = sorted((name for name in data if numbers[name]), key=numbers.__getitem__)
+        rest = {name: value for name, value in data.items() if not numbers[name]}
+        return {**rest, "intervals": tuple(data[name] or None for name in ours)}
 
     def flaws(self, now: datetime) -> Iterator[Flaw]:
         names, columns = self.columns, len(self.intervals)
