@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from drbridge.errors import Misconfigured, RetryLater
+from drbridge.ledger import leases
+from drbridge.ledger.deliveries import lane_of
+from drbridge.systems import load
 from drbridge_airflow.desk import desk_for_worker
 from drbridge_airflow.operators import Answer, Archive, Relay, Send, Take, WakeDueFlows
+from drbridge_sandbox.day import make_day
 from drbridge_sandbox.sandbox import Sandbox
-from tests.bricks.files import SCORE_FLOW, SCORES, scores
+from tests.bricks.files import OUTCOMES, SCORE_FLOW, SCORES, scores
 from tests.bricks.run import GREEN, RED, SKIPPED, Run, make
 
 NAME = "SDCSE_0042_00.csv"
@@ -79,9 +85,6 @@ def test_a_dry_run_shows_the_calls_sends_none_and_renames_nothing(
 
 
 def test_while_another_run_sends_ours_ends_green_and_leaves_the_verdict_to_it(box: Sandbox) -> None:
-    from drbridge.ledger import leases
-    from drbridge.ledger.deliveries import lane_of
-
     box.drop(SCORES, NAME, scores())
     run = Run.of(SCORE_FLOW)
     run.do(make(Take, SCORE_FLOW, file=NAME), 0)
@@ -95,8 +98,6 @@ def test_while_another_run_sends_ours_ends_green_and_leaves_the_verdict_to_it(bo
 
 
 def test_a_file_relayed_to_a_store_arrives_byte_for_byte(box: Sandbox) -> None:
-    from drbridge.systems import load
-
     source, name = load().flows[ENROLLMENT_FLOW].source, "ENROLL_SYNC_20260714T040000Z_0042.csv"
     box.drop(source, name, b"nonsense\n1\n")
     run = Run.of(ENROLLMENT_FLOW)
@@ -111,6 +112,28 @@ def test_a_relay_in_a_flow_without_stores_has_nothing_to_do(box: Sandbox) -> Non
     run = Run.of(SCORE_FLOW)
     assert run.do(make(Relay, SCORE_FLOW, file=NAME), 0) == GREEN
     assert run.results["relay", 0] == []
+
+
+def test_one_outcome_file_is_carried_by_two_flows_answered_and_renamed_by_the_last(
+    box: Sandbox, tmp_path: Path
+) -> None:
+    to_dacs, to_ouai = "derms_dacs_event_outcome", "derms_ouai_event_outcome"
+    day = make_day(1, 200, date(2026, 7, 13), tmp_path / "day")
+    file = next(each for each in day.files if each.url == OUTCOMES)
+    box.drop(file.url, file.name, file.path)
+    run = Run.of(to_dacs)
+    assert run.do(make(Take, to_dacs, file=file.name), 0) == GREEN
+    assert run.do(make(Send, to_dacs)) == GREEN
+    assert run.do(make(Archive, to_dacs, file=file.name), 0) == GREEN
+    assert run.do(make(Answer, to_dacs)) == GREEN
+    assert box.far("derms").calls("acks") == 1
+    assert set(box.files(OUTCOMES)) == {file.name}
+
+    other = Run.of(to_ouai)
+    assert other.do(make(Relay, to_ouai, file=file.name), 0) == GREEN
+    assert other.do(make(Archive, to_ouai, file=file.name), 0) == GREEN
+    assert set(box.files(OUTCOMES)) == {f"Sent-{file.name}"}
+    assert list(box.files(load().stores["ouai_outcome"].url).values()) == [file.path.read_bytes()]
 
 
 def test_an_answer_owed_to_nobody_is_green(box: Sandbox) -> None:
