@@ -22,7 +22,7 @@ from drbridge.checks.spool import Reject, Spool
 from drbridge.checks.text import Stretch, stretches
 from drbridge.checks.unpack import unpacked
 from drbridge.contracts import Contract, Problem
-from drbridge.errors import BadInput, Incomplete, Unstable
+from drbridge.errors import BadInput, Incomplete, Misconfigured, Unstable
 
 KEPT_PROBLEMS = 100
 
@@ -57,12 +57,19 @@ class FileCheck:
     Args:
         workdir: a folder of the caller's for what does not fit into memory; the report reads from it.
         now: what counts as now, for times that must not be in the future.
-        delimiter: one character; it is agreed, never guessed.
+        delimiter: one ASCII character; it is agreed, never guessed.
+
+    Raises:
+        Misconfigured: the delimiter cannot be one.
     """
 
     def __init__(
         self, contract: Contract, *, workdir: Path, now: datetime, delimiter: str = ",", limits: Limits | None = None
     ) -> None:
+        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
+            raise Misconfigured(
+                f"{delimiter!r} cannot separate fields", fix="set delimiter in systems.toml to one ASCII character"
+            )
         workdir.mkdir(parents=True, exist_ok=True)
         self.contract, self.workdir, self.limits = contract, workdir, limits or Limits()
         self._delimiter, self._now = delimiter, now

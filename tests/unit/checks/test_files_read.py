@@ -15,7 +15,7 @@ import pytest
 
 from drbridge.checks import FileCheck, Limits
 from drbridge.contracts import CONTRACTS
-from drbridge.errors import Unreachable, Unstable
+from drbridge.errors import Misconfigured, Unreachable, Unstable
 from tests.unit.checks.helpers import NOW, check, opener
 from tests.unit.good_rows import GOOD, csv_of
 
@@ -229,3 +229,9 @@ def test_commas_inside_quotes_do_not_make_up_for_a_lost_field(tmp_path: Path) ->
     checked = check("enrollment_ack", data, tmp_path)
     assert checked.rejected == {2: {("", "bad_quoting")}, 3: {("", "field_count")}}
     assert checked.accepted == {4}
+
+
+@pytest.mark.parametrize("delimiter", ['"', "\n", "\r", "\0", "", ",,", "é"])
+def test_what_cannot_separate_fields_is_a_wrong_setting(delimiter: str, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured):
+        FileCheck(CONTRACTS["event_outcome"], workdir=tmp_path, now=NOW, delimiter=delimiter)
