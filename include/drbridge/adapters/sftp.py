@@ -15,7 +15,7 @@ from asyncssh.sftp import SFTPAttrs, SFTPClient, SFTPClientFile, SFTPName, SFTPN
 from drbridge.adapters.loop import LoopThread
 from drbridge.adapters.names import check_name, from_bytes, hidden_name, is_file_name, to_bytes
 from drbridge.adapters.sftp_session import SftpSession, explained, open_session
-from drbridge.adapters.sftp_transfer import STALL_SECONDS, ReadAhead, WriteBehind, as_bytes
+from drbridge.adapters.sftp_transfer import STALL_SECONDS, ReadAhead, WriteBehind, read_at
 from drbridge.errors import DrBridgeError, Misconfigured, Unreachable, Unstable
 from drbridge.ports import AlreadyThere, Connection, Entry
 
@@ -86,25 +86,21 @@ class SftpStore:
 
     async def _ends_hash(self, name: str, size: int) -> str:
         async with await self._open_there(name) as file:
-            first = await self._read_at(file, 0)
-            last = await self._read_at(file, max(0, size - ENDS_BYTES))
-        return _hash_of_ends(first, last)
-
-    async def _read_at(self, file: SFTPClientFile, offset: int) -> bytes:
-        return as_bytes(await file.read(ENDS_BYTES, offset))
+            ends = await _ends_of(file, size)
+        return ends
 
     async def _open_there(self, name: str) -> SFTPClientFile:
         client = await self._client()
         try:
-            return await client.open(self._path(name), "rb")
+            return await client.open(self._path(name), "rb", block_size=0)
         except _ABSENT as error:
             raise Unstable(f"{name} is not in {self.url} any more", fix="nothing: the next run looks again") from error
 
     @contextmanager
     def open(self, name: str) -> Iterator[Iterator[bytes]]:
         check_name(name)
-        file, before = self._run(self._begin_reading(name), f"read {name}")
-        reader = ReadAhead(self._loop(), file, before.size)
+        file, before, block = self._run(self._begin_reading(name), f"read {name}")
+        reader = ReadAhead(self._loop(), file, before.size, block)
         try:
             yield self._checked(reader, file, before)
         finally:
@@ -112,9 +108,9 @@ class SftpStore:
             with suppress(DrBridgeError):
                 self._run(file.close(), f"close {name}")
 
-    async def _begin_reading(self, name: str) -> tuple[SFTPClientFile, Entry]:
+    async def _begin_reading(self, name: str) -> tuple[SFTPClientFile, Entry, int]:
         file = await self._open_there(name)
-        return file, _entry(name, await file.stat())
+        return file, _entry(name, await file.stat()), (await self._client()).limits.max_read_len
 
     def _checked(self, reader: ReadAhead, file: SFTPClientFile, before: Entry) -> Iterator[bytes]:
         """Passes the bytes on, and at the end makes sure that the file stayed the same all the while."""
@@ -140,30 +136,30 @@ class SftpStore:
     async def _look_again(self, file: SFTPClientFile, before: Entry) -> tuple[Entry, Entry, str]:
         """The file we read, the file now under its name, and the hash of that one's ends."""
         async with await self._open_there(before.name) as now:
-            first, last = await self._read_at(now, 0), await self._read_at(now, max(0, before.size - ENDS_BYTES))
-            there = _entry(before.name, await now.stat())
-        return _entry(before.name, await file.stat()), there, _hash_of_ends(first, last)
+            ends, there = await _ends_of(now, before.size), _entry(before.name, await now.stat())
+        return _entry(before.name, await file.stat()), there, ends
 
     @contextmanager
     def upload(self, name: str, size: int | None = None) -> Iterator[SftpUpload]:
         check_name(name)
         hidden = hidden_name(name)
-        file = self._run(self._create(hidden), f"write {name}")
-        upload = SftpUpload(self, name, hidden, file)
+        file, block = self._run(self._create(hidden), f"write {name}")
+        upload = SftpUpload(self, name, hidden, WriteBehind(self._loop(), file, block))
         try:
             yield upload
         finally:
             upload.end()
 
-    async def _create(self, hidden: str) -> SFTPClientFile:
+    async def _create(self, hidden: str) -> tuple[SFTPClientFile, int]:
         """Creates the hidden file; a folder that is missing is made when its parent is there."""
         client = await self._client()
         try:
-            return await client.open(self._path(hidden), "xb")
+            file = await client.open(self._path(hidden), "xb", block_size=0)
         except _ABSENT:
             with suppress(asyncssh.SFTPFailure):
                 await client.mkdir(to_bytes(self._folder))
-            return await client.open(self._path(hidden), "xb")
+            file = await client.open(self._path(hidden), "xb", block_size=0)
+        return file, client.limits.max_write_len
 
     def rename(self, old: str, new: str) -> None:
         check_name(old)
@@ -255,9 +251,8 @@ class SftpStore:
 class SftpUpload:
     """A file on its way into a folder, under a hidden name."""
 
-    def __init__(self, store: SftpStore, name: str, hidden: str, file: SFTPClientFile) -> None:
-        self._store, self._name, self._hidden, self._file = store, name, hidden, file
-        self._writer = WriteBehind(store._loop(), file)
+    def __init__(self, store: SftpStore, name: str, hidden: str, writer: WriteBehind) -> None:
+        self._store, self._name, self._hidden, self._writer, self._file = store, name, hidden, writer, writer.file
         self._in_place = False
 
     def write(self, data: bytes) -> None:
@@ -303,6 +298,11 @@ def _is_file(attrs: SFTPAttrs) -> bool:
 def _entry(name: str, attrs: SFTPAttrs) -> Entry:
     size, mtime = int(attrs.size or 0), float(attrs.mtime or 0)
     return Entry(name, size, mtime, f"{size}-{mtime:.0f}")
+
+
+async def _ends_of(file: SFTPClientFile, size: int) -> str:
+    first, last = await read_at(file, 0, ENDS_BYTES), await read_at(file, max(0, size - ENDS_BYTES), ENDS_BYTES)
+    return _hash_of_ends(first, last)
 
 
 def _hash_of_ends(first: bytes, last: bytes) -> str:

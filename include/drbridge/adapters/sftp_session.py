@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -26,6 +27,10 @@ CIPHERS = (
     "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com",
     "aes128-ctr", "aes192-ctr", "aes256-ctr",
 )  # fmt: skip
+
+# The library tells of every connection, login and channel; only what is wrong belongs into a task's log.
+if (_library_log := logging.getLogger("asyncssh")).level == logging.NOTSET:
+    _library_log.setLevel(logging.WARNING)
 
 
 class SftpSession:

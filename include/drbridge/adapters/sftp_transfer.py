@@ -2,6 +2,9 @@
 
 SFTP carries at most 255 KiB or so per request. One request at a time would wait a round trip for each; here dozens
 are under way, and the thread that uses the bytes and the thread that moves them work at the same time.
+
+Files are opened with `block_size=0`, so that each read and write of the library is one request: its own way of
+splitting them costs tasks and copies.
 """
 
 from __future__ import annotations
@@ -32,10 +35,22 @@ def _blocks(limit: int) -> tuple[int, int]:
     return size, max(1, min(_MOST_REQUESTS, IN_FLIGHT_BYTES // size))
 
 
-def as_bytes(data: str | bytes) -> bytes:
-    """What the library gives for a file opened in binary: always bytes, though its types leave it open."""
+def _as_bytes(data: str | bytes) -> bytes:
+    """What the library gives for a file opened in binary: bytes, though its types leave it open."""
     assert isinstance(data, bytes)
     return data
+
+
+async def read_at(file: SFTPClientFile, offset: int, length: int) -> bytes:
+    """Reads so many bytes, or up to the end; a server may answer with less, so it is asked for the rest."""
+    parts: list[bytes] = []
+    while length > 0:
+        part = _as_bytes(await file.read(length, offset))
+        if not part:
+            break
+        parts.append(part)
+        offset, length = offset + len(part), length - len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class ReadAhead:
@@ -44,9 +59,9 @@ class ReadAhead:
     Fewer bytes come when the file ends before; who iterates must compare.
     """
 
-    def __init__(self, runner: LoopThread, file: SFTPClientFile, size: int) -> None:
+    def __init__(self, runner: LoopThread, file: SFTPClientFile, size: int, block: int) -> None:
         self._runner, self._file, self._size = runner, file, size
-        self._block, self._most = _blocks(file.read_len)
+        self._block, self._most = _blocks(block)
         self._ready: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(CHUNKS_AHEAD)
         self._task: Future[None] = asyncio.run_coroutine_threadsafe(self._fetch(), runner.loop)
@@ -73,16 +88,8 @@ class ReadAhead:
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def _read(self, offset: int, length: int) -> bytes:
-        """Reads one block; a server may answer with less than was asked for, so it is asked for the rest."""
-        parts: list[bytes] = []
-        while length > 0:
-            async with asyncio.timeout(STALL_SECONDS):
-                part = as_bytes(await self._file.read(length, offset))
-            if not part:
-                break
-            parts.append(part)
-            offset, length = offset + len(part), length - len(part)
-        return b"".join(parts)
+        async with asyncio.timeout(STALL_SECONDS):
+            return await read_at(self._file, offset, length)
 
     def __iter__(self) -> Iterator[bytes]:
         while (chunk := self._ready.get()) is not None:
@@ -97,9 +104,9 @@ class ReadAhead:
 class WriteBehind:
     """Writes a file behind whoever gives the bytes; the first failure is told at the next write."""
 
-    def __init__(self, runner: LoopThread, file: SFTPClientFile) -> None:
-        self._runner, self._file = runner, file
-        self._block, self._most = _blocks(file.write_len)
+    def __init__(self, runner: LoopThread, file: SFTPClientFile, block: int) -> None:
+        self._runner, self.file = runner, file
+        self._block, self._most = _blocks(block)
         self._free = threading.Semaphore(self._most)
         self._tasks: set[asyncio.Task[int]] = set()
         self._error: BaseException | None = None
@@ -128,7 +135,7 @@ class WriteBehind:
             raise self._error
 
     def _begin(self, block: bytes, offset: int) -> None:
-        task = asyncio.ensure_future(self._file.write(block, offset))
+        task = asyncio.ensure_future(self.file.write(block, offset))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
