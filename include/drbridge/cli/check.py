@@ -20,9 +20,9 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from drbridge.checks import FileCheck, FileReport, Limits
-from drbridge.contracts import CONTRACTS, Problem
+from drbridge.contracts import CONTRACTS, Contract, Problem
 from drbridge.errors import Misconfigured
-from drbridge.systems import Systems, load
+from drbridge.systems import load
 
 EXIT_CODES = {"accepted": 0, "accepted_with_rejects": 1, "refused": 2}
 WRONG_USAGE = 3
@@ -59,20 +59,14 @@ def check(
         raise _wrong_usage(f"{flow!r} is not known. Say one of: {', '.join(CONTRACTS)}.")
     if not file.is_file():
         raise _wrong_usage(f"{str(file)!r} is not a file.")
-    try:
-        systems = load()
-    except Misconfigured as error:
-        raise _wrong_usage(str(error)) from error
-    site = systems.site
-    limits = Limits(max_bytes=site.max_file_bytes, max_unpacked_bytes=site.max_unpacked_bytes)
     with tempfile.TemporaryDirectory(prefix="drbridge-check-") as workdir:
-        checked = FileCheck(
-            contract, workdir=Path(workdir), now=datetime.now(UTC), delimiter=_delimiter(systems, flow), limits=limits
-        )
         try:
+            checked = _file_check(contract, Path(workdir))
             _read(checked, file)
+        except Misconfigured as error:
+            raise _wrong_usage(str(error)) from error
         except OSError as error:
-            raise _wrong_usage(f"{file} cannot be read: {error.strerror}.") from error
+            raise _wrong_usage(f"{file} cannot be checked: {error}.") from error
         report = checked.report()
         _print_json(flow, file, report) if as_json else _print_for_people(flow, file, report)
     raise typer.Exit(EXIT_CODES[report.verdict])
@@ -83,8 +77,13 @@ def _wrong_usage(text: str) -> typer.Exit:
     return typer.Exit(WRONG_USAGE)
 
 
-def _delimiter(systems: Systems, noun: str) -> str:
-    return next((flow.delimiter for flow in systems.flows.values() if noun in flow.prefixes.values()), ",")
+def _file_check(contract: Contract, workdir: Path) -> FileCheck:
+    """A check with the limits and the delimiter that systems.toml sets."""
+    systems = load()
+    site, noun = systems.site, contract.noun
+    delimiter = next((flow.delimiter for flow in systems.flows.values() if noun in flow.prefixes.values()), ",")
+    limits = Limits(max_bytes=site.max_file_bytes, max_unpacked_bytes=site.max_unpacked_bytes)
+    return FileCheck(contract, workdir=workdir, now=datetime.now(UTC), delimiter=delimiter, limits=limits)
 
 
 def _read(checked: FileCheck, file: Path) -> None:

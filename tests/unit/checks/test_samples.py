@@ -124,3 +124,9 @@ def test_people_get_twenty_problems_and_are_told_how_many_there_are(tmp_path: Pa
 
 def test_the_help_has_an_example() -> None:
     assert "drbridge check device_score" in cli.invoke(app, ["--help"]).stdout
+
+
+def test_broken_settings_are_wrong_usage_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "systems.toml").write_text("[site]\nquiet_seconds = -1\n")
+    monkeypatch.setenv("DRBRIDGE_CONFIG", str(tmp_path / "systems.toml"))
+    assert cli.invoke(app, ["kw_drop", str(SAMPLES / "kw_drop" / "mixed.csv")]).exit_code == 3
