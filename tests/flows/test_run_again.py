@@ -198,3 +198,12 @@ def test_a_flow_that_is_switched_on_later_gets_the_file_too(desk: Desk, box: San
     box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
     assert states(desk, "derms_ouai_event_outcome") == {OUTCOME.name: "settled"}
     assert set(box.files("s3://ouai_objects/ouai/incoming/outcome")) == {OUTCOME.name}
+
+
+def test_a_backfill_knows_the_day_of_a_file_whose_name_does_not_say_it(desk: Desk, box: Sandbox) -> None:
+    box.far("derms").down()
+    for day in (13, 14):
+        data = SCORE.read_bytes().replace(b"2026-07-13T", f"2026-07-{day}T".encode())
+        box.drop(SCORES, f"SDCSE_00{day}_00.csv", data)
+    states(desk, "dacs_derms_device_score", Work())
+    assert look(desk, "dacs_derms_device_score", DAY).ready == ("SDCSE_0014_00.csv",)

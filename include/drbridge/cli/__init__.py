@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from drbridge.cli.check import check
+from drbridge.cli.check import CheckCommand, check
 from drbridge.cli.demo import demo
 from drbridge.cli.docs import docs
 from drbridge.cli.ledger import ledger
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command()(check)
+app.command(cls=CheckCommand)(check)
 app.command()(sandbox)
 app.command()(demo)
 app.command()(trace)

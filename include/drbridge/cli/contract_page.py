@@ -35,7 +35,7 @@ def _contract(contract: Contract) -> str:
         f"the business date is the {contract.dated.by} {contract.dated.column}, or the date in the name. {empty}\n\n"
         "| column | required | what | kind | unit | rule |\n|---|---|---|---|---|---|\n"
     )
-    return head + "".join(_rows(contract.columns))
+    return head + "".join(_rows(contract.documented))
 
 
 def _rows(columns: tuple[Column, ...]) -> Iterator[str]:

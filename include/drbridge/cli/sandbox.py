@@ -9,13 +9,13 @@ import time
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from drbridge_sandbox.children import DidNotStart
-from drbridge_sandbox.day import make_day
-from drbridge_sandbox.sandbox import Sandbox
+if TYPE_CHECKING:
+    from drbridge_sandbox.sandbox import Sandbox
 
 DEFAULT_ROOT = Path(__file__).resolve().parents[3] / ".drbridge" / "sandbox"
 
@@ -40,6 +40,8 @@ def sandbox(
 
     Example: drbridge sandbox --devices 2000
     """
+    from drbridge_sandbox.sandbox import Sandbox  # servers: not for every command
+
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -59,6 +61,8 @@ def sandbox(
 
 
 def _drop_day(box: Sandbox, when: date, devices: int, seed: int) -> None:
+    from drbridge_sandbox.day import make_day
+
     made = make_day(seed, devices, when)
     made.drop_into(box)
     made.close()

@@ -54,7 +54,8 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
         with desk.ledger.write() as tx:
             intakes.patrolled(tx, flow.name)
         seen = _sightings(desk, flow, wanted)
-        open_files = [entry for entry in wanted if _is_known(seen, entry) and _is_open(desk, flow, seen[entry.name])]
+        known = [entry for entry in wanted if _is_known(seen, entry) and _is_of_its_day(seen[entry.name], work)]
+        open_files = [entry for entry in known if _is_open(desk, flow, seen[entry.name])]
         new = sorted((entry for entry in wanted if not _is_known(seen, entry)), key=lambda entry: _age_key(flow, entry))
         quiet, unquiet = _by_quiet(desk, flow, store, new[:MOST_FILES], every_name)
     finally:
@@ -97,6 +98,11 @@ def _sightings(desk: Desk, flow: Flow, entries: list[Entry]) -> Mapping[str, Row
 def _is_known(seen: Mapping[str, Row[Any]], entry: Entry) -> bool:
     row = seen.get(entry.name)
     return row is not None and (row.size, row.mtime) == (entry.size, entry.mtime)
+
+
+def _is_of_its_day(sighting: Row[Any], work: Work) -> bool:
+    """Whether a file that was read before lies in the window: its business date may stand in its content only."""
+    return work.wants_time(datetime.fromtimestamp(sighting.business_at, UTC))
 
 
 def _is_open(desk: Desk, flow: Flow, sighting: Row[Any]) -> bool:

@@ -122,13 +122,14 @@ def last_sighting(tx: Tx, source: str, name: str) -> Row[Any] | None:
 
 
 def sightings_of(tx: Tx, source: str, names: Iterable[str]) -> dict[str, Row[Any]]:
-    """The newest unrenamed sighting of each name."""
+    """The newest unrenamed sighting of each name, with the business date of what it is."""
     wanted = list(names)
     found: dict[str, Row[Any]] = {}
     for start in range(0, len(wanted), 500):
         part = wanted[start : start + 500]
         for row in tx.execute(
-            select(sightings)
+            select(sightings, intakes.c.business_at)
+            .join_from(sightings, intakes)
             .where(sightings.c.source == source, sightings.c.name.in_(part), sightings.c.renamed_at.is_(None))
             .order_by(sightings.c.id)
         ):
