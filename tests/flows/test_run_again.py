@@ -134,8 +134,15 @@ def test_the_older_file_after_the_newer_one_changes_nothing_that_the_newer_said(
 
 
 def test_a_cleared_run_shows_its_files_under_the_numbers_they_had(desk: Desk) -> None:
-    assert hand_out(desk, "flow", "run", ["b.csv", "c.csv"]) == ["b.csv", "c.csv"]
-    assert hand_out(desk, "flow", "run", ["a.csv", "c.csv"]) == ["b.csv", "c.csv", "a.csv"]
+    assert hand_out(desk, "flow", "run", ["b.csv", "c.csv"], Work()) == ["b.csv", "c.csv"]
+    assert hand_out(desk, "flow", "run", ["a.csv", "c.csv"], Work()) == ["b.csv", "c.csv", "a.csv"]
+
+
+def test_what_one_run_was_just_given_is_left_to_it_unless_a_person_asks(desk: Desk) -> None:
+    assert hand_out(desk, "flow", "by arrival", ["a.csv"], Work()) == ["a.csv"]
+    assert hand_out(desk, "flow", "by the clock", ["a.csv", "b.csv"], Work()) == ["b.csv"]
+    assert hand_out(desk, "other", "by the clock", ["a.csv"], Work()) == ["a.csv"]
+    assert hand_out(desk, "flow", "by hand", ["a.csv", "b.csv"], NOW) == ["a.csv", "b.csv"]
 
 
 def test_trace_finds_a_device_in_every_file_it_was_in(desk: Desk, box: Sandbox) -> None:

@@ -22,6 +22,7 @@ from drbridge.ports import Entry, FileStore
 from drbridge.systems import Flow
 
 MOST_FILES = 200
+LEFT_TO_ANOTHER_RUN_SECONDS = 45.0
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,15 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
     return Look(tuple(names[:MOST_FILES]), tuple(entry.name for entry in unquiet), left)
 
 
-def hand_out(desk: Desk, dag_id: str, run_id: str, names: Sequence[str]) -> list[str]:
-    """Keeps which files a run works on; a cleared run gets those it had, in order, and new ones after them."""
+def hand_out(desk: Desk, dag_id: str, run_id: str, names: Sequence[str], work: Work) -> list[str]:
+    """Keeps which files a run works on; a cleared run gets those it had, in order, and new ones after them.
+
+    A flow may be woken by an arrival, by the clock and by `resume` within seconds: what one run was just given is left
+    to it, unless a person asks.
+    """
     with desk.ledger.write() as tx:
-        return runs.give(tx, dag_id, run_id, names)
+        others = set() if work.by_hand else runs.given_to_others(tx, dag_id, run_id, LEFT_TO_ANOTHER_RUN_SECONDS)
+        return runs.give(tx, dag_id, run_id, [name for name in names if name not in others])
 
 
 def _is_wanted(desk: Desk, flow: Flow, name: str, work: Work) -> bool:

@@ -204,6 +204,7 @@ given_files = Table(
     Column("run_id", String(250), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("given_at", Float, nullable=False),
 )
 
 # Acts of persons, with who and why. Append-only.

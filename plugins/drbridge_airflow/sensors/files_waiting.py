@@ -59,7 +59,7 @@ class FilesWaiting(Brick):
 
         seen = look(desk, self.dag_id, asked)
         run = context["dag_run"]
-        return seen, hand_out(desk, run.dag_id, run.run_id, seen.ready)[:MOST_FILES_OF_A_RUN]
+        return seen, hand_out(desk, run.dag_id, run.run_id, seen.ready, asked)[:MOST_FILES_OF_A_RUN]
 
     def _names(self, seen: Look, names: list[str]) -> list[str]:
         if names:
@@ -69,4 +69,6 @@ class FilesWaiting(Brick):
             return names
         if seen.unquiet:
             raise AirflowSkipException(f"still being uploaded: {', '.join(seen.unquiet)}; the flow is woken when whole")
+        if seen.ready:
+            raise AirflowSkipException(f"another run was just given {', '.join(seen.ready)}")
         raise AirflowSkipException("nothing waits")

@@ -23,6 +23,7 @@ def upgrade() -> None:
     sa.Column('run_id', sa.String(length=250), nullable=False),
     sa.Column('position', sa.Integer(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('given_at', sa.Float(), nullable=False),
     sa.PrimaryKeyConstraint('dag_id', 'run_id', 'position', name=op.f('pk_given_files'))
     )
     op.create_table('intakes',
