@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drbridge_sandbox.children import DidNotStart
+
 if TYPE_CHECKING:
     from drbridge_sandbox.sandbox import Sandbox
 

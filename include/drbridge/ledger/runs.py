@@ -21,9 +21,7 @@ def give(tx: Tx, dag_id: str, run_id: str, names: Sequence[str]) -> list[str]:
     before = given(tx, dag_id, run_id)
     new = [name for name in names if name not in set(before)]
     for position, name in enumerate(new, start=len(before)):
-        insert_if_new(
-            tx, given_files, dag_id=dag_id, run_id=run_id, position=position, name=name, given_at=clock(tx)
-        )
+        insert_if_new(tx, given_files, dag_id=dag_id, run_id=run_id, position=position, name=name, given_at=clock(tx))
     return before + new
 
 
