@@ -140,7 +140,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back, whatever its status; the body is cut at 5 MB."""
+    """What came back, whatever its status. A body over 5 MB is no reply: the request counts as lost."""
 
     status: int
     headers: Mapping[str, str]
