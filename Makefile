@@ -44,8 +44,8 @@ docs: setup ## writes the generated pages anew
 bench-check: setup ## the file check against pandas and pydantic, 5 million rows
 	$(BIN)/python bench/check.py
 
-fuzz: setup ## the long run of the contract fuzz test (SECONDS=600)
-	DRBRIDGE_FUZZ_SECONDS=$(or $(SECONDS_TO_RUN),600) $(BIN)/python -m pytest -q tests/unit/checks -k fuzz
+fuzz: setup ## the long run of the contract fuzz test (FUZZ_SECONDS=600)
+	DRBRIDGE_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(BIN)/python -m pytest -q tests/unit/checks -k fuzz
 
 screenshots: setup ## pictures of the running demo for the docs (needs Debian's chromium)
 	$(BIN)/python docs/take_screenshots.py

@@ -6,8 +6,10 @@ import csv
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from drbridge.ledger.states import SETTLED
 from drbridge.systems import DEFAULT_FILE, load
 from drbridge_sandbox.airflow_processes import AirflowProcesses, end_former
 from drbridge_sandbox.day import Day, FilePrediction, compare, make_day
+from drbridge_sandbox.pidbook import PidBook
 from drbridge_sandbox.sandbox import Sandbox
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -48,13 +51,16 @@ class Stage:
     @staticmethod
     def end_former(root: Path) -> None:
         """Ends a demo that is still running, or what a killed one left behind."""
+        _end_process(root / "demo.pid")
         end_former(root / "airflow")
+        PidBook(root / "sandbox" / "pids.json").end_those_left()
 
     def set_up(self) -> None:
         """Starts the other systems and Airflow, and makes the day's files meanwhile."""
         self.end_former(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True)
+        (self.root / "demo.pid").write_text(str(os.getpid()))
         self.say("Starting the other systems: SFTP, S3, REST ...")
         ports = int(os.environ.get("DRBRIDGE_PORT_BASE", FIRST_PORT))
         self.sandbox = Sandbox(self.root / "sandbox", port_base=ports).start()
@@ -165,6 +171,20 @@ class Stage:
         if self.sandbox is not None:
             self.sandbox.stop()
         self.ledger.close()
+
+
+def _end_process(pid_file: Path, patience_seconds: float = 20.0) -> None:
+    """Asks the demo that wrote the file to end, and waits until it has cleared up after itself."""
+    if not pid_file.exists():
+        return
+    pid = int(pid_file.read_text())
+    command = Path(f"/proc/{pid}/cmdline")
+    end = time.monotonic() + patience_seconds
+    with suppress(OSError):
+        if pid != os.getpid() and b"demo" in command.read_bytes():
+            os.kill(pid, signal.SIGTERM)
+            while command.exists() and time.monotonic() < end:
+                time.sleep(0.2)
 
 
 def _noun_at(noun: str) -> str:
