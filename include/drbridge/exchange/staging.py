@@ -101,7 +101,8 @@ class Staging:
         return StagedFile(manifest.parent) if manifest.exists() else None
 
     def begin(self, contract: Contract, need: Need) -> StagingRun:
-        """Starts staging one file in a working folder of its own."""
+        """Starts staging one file in a working folder of its own; those that killed workers left are cleared away."""
+        self.sweep()
         folder = self.root / "tmp" / uuid.uuid4().hex
         folder.mkdir(parents=True)
         return StagingRun(self, folder, contract, need)
@@ -110,10 +111,17 @@ class Staging:
         """Removes working folders that nobody has touched for a day; returns how many."""
         old = time.time() - SWEEP_AFTER_SECONDS
         work = self.root / "tmp"
-        stale = [path for path in work.iterdir() if path.stat().st_mtime < old] if work.exists() else []
+        stale = [path for path in work.glob("*") if _touched_at(path) < old]
         for path in stale:
             shutil.rmtree(path, ignore_errors=True)
         return len(stale)
+
+
+def _touched_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 class StagingRun:

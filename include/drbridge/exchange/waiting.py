@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, select, update
 
 from drbridge.contracts import CONTRACTS
 from drbridge.exchange.desk import Desk
@@ -169,9 +169,3 @@ def _settled_in_window(desk: Desk, flow: Flow, work: Work) -> list[str]:
             .order_by(intakes_table.c.business_at, sightings.c.id)
         )
         return [row.name for row in rows if flow.noun_of(row.name) and work.wants_name(row.name)]
-
-
-def forget_looks(desk: Desk, older_than_seconds: float) -> None:
-    """Drops what was seen of files long ago."""
-    with desk.ledger.write() as tx:
-        tx.execute(delete(looks).where(looks.c.since_at < clock(tx) - older_than_seconds))

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from drbridge.contracts import Problem
 from drbridge.ledger.database import Tx, clock, insert_if_new
-from drbridge.ledger.tables import intakes, patrols, problem_counts, problems, sightings
+from drbridge.ledger.tables import intakes, looks, patrols, problem_counts, problems, sightings
 
 KEPT_PROBLEMS = 100
 
@@ -149,7 +149,8 @@ def was_refused_before(tx: Tx, source: str, name: str, error_prefix: str) -> int
 
 
 def renamed(tx: Tx, source: str, name: str, new_name: str) -> None:
-    """The source file has its verdict's name now; its sighting is over."""
+    """The source file has its verdict's name now; its sighting is over, and what looks at it saw is forgotten."""
+    tx.execute(delete(looks).where(looks.c.source == source, looks.c.name == name))
     tx.execute(
         update(sightings)
         .where(sightings.c.source == source, sightings.c.name == name, sightings.c.renamed_at.is_(None))
