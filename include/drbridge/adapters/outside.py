@@ -82,12 +82,6 @@ def environment_connection(conn_id: str) -> Connection:
     return connection_from_text(conn_id, text)
 
 
-def environment_connections() -> dict[str, Connection]:
-    """All connections that AIRFLOW_CONN_* describes, by id."""
-    names = [name for name, text in os.environ.items() if name.startswith(ENV_PREFIX) and text]
-    return {conn_id: environment_connection(conn_id) for name in names if (conn_id := name[len(ENV_PREFIX) :].lower())}
-
-
 def connection_from_text(conn_id: str, text: str) -> Connection:
     """Reads a connection as Airflow writes it: JSON, or an address.
 

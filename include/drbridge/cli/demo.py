@@ -47,6 +47,7 @@ def _live(root: Path) -> int:
     console = Console() if sys.stdout.isatty() else Console(width=190)
     leave = os.environ.get("DEMO_EXIT") == "1"
     day = (datetime.now(UTC) - timedelta(days=1)).date()
+    Stage.end_former(root)
     stage = Stage(root, devices=int(os.environ.get("DEVICES", "2000")), day=day, say=console.print)
     try:
         stage.set_up()

@@ -25,9 +25,10 @@ from drbridge.ledger.schema import upgrade
 from drbridge.ledger.states import SETTLED
 from drbridge.systems import DEFAULT_FILE, load
 from drbridge_sandbox.airflow_processes import AirflowProcesses, end_former
+from drbridge_sandbox.children import is_free
 from drbridge_sandbox.day import Day, FilePrediction, compare, make_day
 from drbridge_sandbox.pidbook import PidBook
-from drbridge_sandbox.sandbox import Sandbox
+from drbridge_sandbox.sandbox import PORTS, Sandbox
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 SEED = 20260714
@@ -46,7 +47,8 @@ class Stage:
         self.ledger = Ledger(f"sqlite:///{root / 'ledger.db'}")
         self.staging = Staging((root / "staging").as_uri())
         dags, plugins = CHECKOUT / "dags", CHECKOUT / "plugins"
-        self.airflow = AirflowProcesses(root / "airflow", dags, plugins, self._environment(), UI_PORT)
+        port = UI_PORT if is_free(UI_PORT) else None
+        self.airflow = AirflowProcesses(root / "airflow", dags, plugins, self._environment(), port)
 
     @staticmethod
     def end_former(root: Path) -> None:
@@ -57,13 +59,11 @@ class Stage:
 
     def set_up(self) -> None:
         """Starts the other systems and Airflow, and makes the day's files meanwhile."""
-        self.end_former(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True)
         (self.root / "demo.pid").write_text(str(os.getpid()))
         self.say("Starting the other systems: SFTP, S3, REST ...")
-        ports = int(os.environ.get("DRBRIDGE_PORT_BASE", FIRST_PORT))
-        self.sandbox = Sandbox(self.root / "sandbox", port_base=ports).start()
+        self.sandbox = Sandbox(self.root / "sandbox", port_base=_first_port()).start()
         self.say("Starting Airflow ...")
         upgrade(self.ledger)
         self.airflow.start()
@@ -171,6 +171,13 @@ class Stage:
         if self.sandbox is not None:
             self.sandbox.stop()
         self.ledger.close()
+
+
+def _first_port() -> int | None:
+    """The first of the sandbox's ports: as set, else 18000 and those after it, else whatever is free."""
+    if asked := os.environ.get("DRBRIDGE_PORT_BASE"):
+        return int(asked)
+    return FIRST_PORT if all(is_free(FIRST_PORT + step) for step in range(PORTS)) else None
 
 
 def _end_process(pid_file: Path, patience_seconds: float = 20.0) -> None:

@@ -78,12 +78,13 @@ def show(delivery: Annotated[int, typer.Argument(help="The number in the first c
         _print([_line(row, balance)], row.name, False)
         with desk.ledger.read() as tx:
             problems = intakes.first_problems(tx, row.intake_id, row.id)
+            counts = ", ".join(f"{count} {code}" for code, count in intakes.codes(tx, row.intake_id).items())
             pieces = parcels.of_delivery(tx, row.id)
         shown = [
             {"line": each.line or "", "field": each.field or "", "code": each.code, "text": each.text}
             for each in problems
         ]
-        _print(shown, "Problems (the first hundred)", False)
+        _print(shown, f"Problems ({counts or 'none'}; the first hundred)", False)
         _print(
             [
                 {"rows": f"{each.first_row}-{each.last_row}", "state": each.state, "tries": each.tries,

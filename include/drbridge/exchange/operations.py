@@ -112,7 +112,7 @@ def _says_error(data: Mapping[str, JsonValue]) -> bool:
 
 
 def _outcomes(rows: Sequence[Fields], site: Site) -> JsonValue:
-    return {"postOutcomeList": [event_outcome.to_post_outcome(row, site.program_event_key) for row in rows]}
+    return event_outcome.to_post_outcome_list(rows, site.program_event_key)
 
 
 def _sync_request(rows: Sequence[Fields], site: Site) -> JsonValue:
