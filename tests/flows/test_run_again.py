@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from drbridge.exchange.archive import archive
 from drbridge.exchange.desk import Desk
@@ -13,10 +14,10 @@ from drbridge.exchange.resume import due_flows
 from drbridge.exchange.trace import trace
 from drbridge.exchange.waiting import hand_out, look
 from drbridge.exchange.work import Work
-from drbridge.ledger.tables import audit
+from drbridge.ledger.tables import audit, leases
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.chain import NOW, run
-from tests.flows.conftest import SAMPLES
+from tests.flows.conftest import SAMPLES, run_until_killed
 
 OUTCOMES = "sftp://derms_files/outgoing/outcome"
 SCORES = "sftp://dacs_files/outgoing/scores"
@@ -214,3 +215,26 @@ def test_a_backfill_knows_the_day_of_a_file_whose_name_does_not_say_it(desk: Des
         box.drop(SCORES, f"SDCSE_00{day}_00.csv", data)
     states(desk, "dacs_derms_device_score", Work())
     assert look(desk, "dacs_derms_device_score", DAY).ready == ("SDCSE_0014_00.csv",)
+
+
+def test_what_a_killed_worker_had_under_way_is_parked_where_nobody_can_tell(
+    desk: Desk, box: Sandbox, tmp_path: Path
+) -> None:
+    box.drop(SCORES, SCORE.name, SCORE)
+    run_until_killed(box, tmp_path, "dacs_derms_device_score", "send")
+    with desk.ledger.write() as tx:
+        tx.execute(update(leases).values(expires_at=0.0))
+    endpoint = desk.systems.endpoints["derms_device_score"].model_copy(update={"unknown": "park"})
+    endpoints = {**desk.systems.endpoints, endpoint.name: endpoint}
+    careful = Desk(desk.systems.model_copy(update={"endpoints": endpoints}), desk.ledger, desk.staging, desk.outside)
+    calls = box.far("derms").calls("deviceScore")
+    assert states(careful, "dacs_derms_device_score") == {SCORE.name: "needs_person"}
+    assert box.far("derms").calls("deviceScore") == calls
+    assert list(box.files(SCORES)) == [SCORE.name], "its source keeps its name until a person has decided"
+    asked = Work(run="score/manual", who="kim", resend="unknown", by_hand=True)
+    assert states(careful, "dacs_derms_device_score", asked) == {SCORE.name: "settled"}
+    keys = {
+        request["idempotency_key"] for request in box.far("derms").requests() if request["operation"] == "deviceScore"
+    }
+    assert len(keys) == 1, "what is in doubt goes again under its old key"
+    assert {each["effects"] for each in box.far("derms").effects_of("device_score").values()} == {1}
