@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
+from drbridge.exchange import send
 from drbridge.exchange.archive import archive
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.resume import due_flows
 from drbridge.exchange.trace import trace
 from drbridge.exchange.waiting import hand_out, look
 from drbridge.exchange.work import Work
+from drbridge.ledger.database import clock
 from drbridge.ledger.tables import audit, leases
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.chain import NOW, run
@@ -238,3 +242,23 @@ def test_what_a_killed_worker_had_under_way_is_parked_where_nobody_can_tell(
     }
     assert len(keys) == 1, "what is in doubt goes again under its old key"
     assert {each["effects"] for each in box.far("derms").effects_of("device_score").values()} == {1}
+
+
+def test_a_request_longer_than_the_lease_keeps_its_lane(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "KEEP_LEASE_EVERY_SECONDS", 0.3)
+    box.drop(SCORES, SCORE.name, SCORE)
+    box.far("derms").fault("slow", milliseconds=3000)
+    with ThreadPoolExecutor(1) as other:
+        running = other.submit(states, desk, "dacs_derms_device_score")
+        while not box.far("derms").faults()[0]["hits"]:
+            time.sleep(0.05)
+        lane = (leases.c.lane == "dacs_derms_device_score > derms_device_score",)
+        with desk.ledger.write() as tx:
+            tx.execute(update(leases).where(*lane).values(expires_at=clock(tx) + 1.0))
+        time.sleep(1.5)
+        with desk.ledger.read() as tx:
+            assert tx.execute(select(leases.c.expires_at - clock(tx)).where(*lane)).scalar_one() > 60
+        assert running.result() == {SCORE.name: "settled"}
+    assert box.far("derms").calls("deviceScore") == 1

@@ -28,6 +28,7 @@ from drbridge.ports import Lost, NotSent, RestTarget
 from drbridge.systems import Endpoint, Flow
 
 LEASE_NEEDED_SECONDS = 20.0
+KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer than a lease lasts
 CHUNKS_BEFORE_HOLDING = 3
 
 
@@ -151,7 +152,9 @@ class _Sender:
                 flying |= {asyncio.create_task(self._carry(target, claim)) for claim in claims}
                 if not flying:
                     break
-                landed, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+                landed, flying = await asyncio.wait(
+                    flying, timeout=KEEP_LEASE_EVERY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
                 done = [task.result() for task in landed]
         finally:
             for task in flying:
