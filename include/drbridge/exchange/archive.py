@@ -15,7 +15,7 @@ from sqlalchemy import Row
 from drbridge.errors import Unstable
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.naming import fitted
-from drbridge.exchange.receive import fingerprint
+from drbridge.exchange.receive import fingerprint, known_intake
 from drbridge.ledger import deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import Balance
@@ -151,11 +151,7 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
         seen = fingerprint(store, name)
         if seen is None:
             return ""
-        with desk.ledger.read() as tx:
-            sighting = intakes.sighting(tx, flow.source, name)
-        if sighting is None or (sighting.size, sighting.mtime, sighting.ends_hash) != (
-            seen.size, seen.mtime, seen.ends_hash,
-        ):  # fmt: skip
+        if known_intake(desk, flow.source, name, seen) is None:
             raise Unstable(f"{name} is another file than the one that was taken", fix="nothing: the next run takes it")
         rejects = _lay_rejects(desk, flow, book, name)
         final = _rename(store, name, new_name)

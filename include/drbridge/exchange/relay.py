@@ -98,7 +98,7 @@ class _Relay:
             lane = stack.enter_context(working_on(self.desk, relay_lane_of(self.flow.name, self.store.name, sha)))
             if lane is None:
                 return self._result(received, "busy", "another worker is putting the same bytes there")
-            claim, text = self._claim(lane, received, sink)
+            claim, text = self._claim(lane, received)
             if claim is None:
                 return self._result(received, "refused" if received.refusal else "known", text)
             if claim.file_name != target_name:
@@ -124,7 +124,7 @@ class _Relay:
         stack.callback(target.close)
         return target
 
-    def _claim(self, lane: Lease, received: Received, sink: _Sink) -> tuple[Claim | None, str]:
+    def _claim(self, lane: Lease, received: Received) -> tuple[Claim | None, str]:
         """Writes the arrival down and marks its parcel as under way, before the upload is completed."""
         with self.desk.ledger.write() as tx:
             leases.keep(tx, lane)
