@@ -34,12 +34,13 @@ UNFINISHED = (*MOVING, ParcelState.PARKED)
 
 class DeliveryState(StrEnum):
     """OPEN: parcels are on their way, or in doubt. HELD: a person decides first. DONE: all settled. REFUSED: the file
-    was not fit to travel."""
+    was not fit to travel. ASKED: it was refused, and a person wants it judged anew when it is read again."""
 
     OPEN = "OPEN"
     HELD = "HELD"
     DONE = "DONE"
     REFUSED = "REFUSED"
+    ASKED = "ASKED"
 
 
 SETTLED = (DeliveryState.DONE, DeliveryState.REFUSED)

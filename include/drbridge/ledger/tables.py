@@ -92,7 +92,8 @@ patrols = Table(
     Column("looked_at", Float, nullable=False),
 )
 
-# One intake on its way to one destination.
+# One intake on its way to one destination. Of two with one business date the later version is the newer file;
+# the verdict says which check of its bytes staged its rows.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -103,6 +104,8 @@ deliveries = Table(
     Column("lane", String(200), nullable=False),
     Column("state", String(12), nullable=False),
     Column("business_at", Float, nullable=False),
+    Column("version_at", Float, nullable=False, default=0.0),
+    Column("verdict", String(16), nullable=False, default=""),
     Column("rows", BigInteger, nullable=False),
     Column("rejected_rows", BigInteger, nullable=False, default=0),
     Column("duplicate_rows", BigInteger, nullable=False, default=0),
@@ -193,6 +196,7 @@ targets = Table(
     Column("failures", Integer, nullable=False, default=0),
     Column("open_until", Float, nullable=False, default=0.0),
     Column("not_before", Float, nullable=False, default=0.0),
+    Column("succeeded_at", Float, nullable=False, default=0.0),
     Column("last_error", Text),
 )
 
