@@ -145,7 +145,7 @@ class Exam:
         found = self.box.files(f"{self.source}/rejects")
         if found:
             return next(iter(found.values()))
-        staged = next(self.desk.staging.root.glob("*/*/rejects.csv"))
+        staged = next(self.desk.staging.root.glob("*/*/*/rejects.csv"))
         return staged.read_bytes()
 
     @contextmanager

@@ -13,9 +13,36 @@ from sqlalchemy import Row
 
 from drbridge.ledger import deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
-from drbridge.ledger.deliveries import Balance
+from drbridge.ledger.deliveries import Balance, NewDelivery, lane_of
+from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ports import JsonValue
+from drbridge.systems import Flow
+
+
+def owe_answer(tx: Tx, intake_id: int, flow: Flow, business_at: float) -> None:
+    """A delivery has ended: its sender is owed an acknowledgement, itself a delivery.
+
+    One that was owed before and says what is no longer true gives way to it.
+    """
+    if flow.answer is None:
+        return
+    new = NewDelivery(flow.name, flow.answer, lane_of(flow.name, flow.answer), DeliveryState.OPEN, rows=1)
+    delivery_id, generation = deliveries.add(tx, intake_id, business_at, new), 0
+    if delivery_id is None:
+        delivery_id, generation = deliveries.again(tx, intake_id, flow.name, flow.answer)
+        parcels.retire(tx, [row.id for row in parcels.of_delivery(tx, delivery_id)])
+    intake = intakes.by_id(tx, intake_id)
+    parcels.add(tx, delivery_id, intake.sha256 + intake.name_key, flow.answer, [Span(0, 0, 1)], generation)
+
+
+def withdraw_answer(tx: Tx, intake_id: int, flow: Flow) -> None:
+    """A delivery is open again: an answer to it that has not gone yet waits until it has ended once more."""
+    if flow.answer is None:
+        return
+    answer = deliveries.find(tx, intake_id, flow.name, flow.answer)
+    if answer is not None:
+        deliveries.hold(tx, answer.id, "its file is on its way again")
 
 
 def message_id_of(file_name: str) -> str:

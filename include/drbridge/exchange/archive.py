@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -16,14 +13,15 @@ from drbridge.errors import Unstable
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.naming import fitted
 from drbridge.exchange.receive import fingerprint, known_intake
+from drbridge.exchange.rejects import rejected_rows
 from drbridge.ledger import deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import Balance
-from drbridge.ledger.states import SETTLED, DeliveryState, ParcelState
+from drbridge.ledger.states import MOVING, SETTLED, DeliveryState, ParcelState
 from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow
 
-REJECTS_COLUMNS = ["line", "field", "code", "text", "row"]
+MOST_NAMESAKES = 1_000
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Book:
-    """What the ledger says of a file: its intake, all its deliveries and their balances."""
+    """What the ledger says of a file: its intake, all its deliveries and their balances.
+
+    Attributes:
+        moving: deliveries of which something still goes by itself.
+        unsettled: flows that have not ended with the file, or have yet to begin.
+    """
 
     intake: Row[Any]
     rows: list[Row[Any]]
     balances: dict[int, Balance]
     reasons: dict[int, str]
+    moving: set[int]
+    unsettled: set[str]
 
     def of(self, flow: Flow) -> list[Row[Any]]:
         return [row for row in self.rows if row.flow == flow.name and row.destination in flow.deliver]
@@ -73,9 +78,8 @@ def archive(desk: Desk, flow_name: str, file_name: str) -> Verdict:
     if book is None:
         return _unknown(desk, flow, file_name)
     verdict = _judge(book, flow, file_name)
-    unsettled = sorted({row.flow for row in book.rows if row.state not in SETTLED})
-    if unsettled:
-        others = [name for name in unsettled if name != flow.name]
+    if book.unsettled:
+        others = sorted(book.unsettled - {flow.name})
         return verdict if not others else _with(verdict, f"its source keeps its name until {', '.join(others)} is done")
     refused = any(book.was_refused(row) for row in book.rows)
     site = desk.systems.site
@@ -90,9 +94,15 @@ def _book(desk: Desk, flow: Flow, name: str) -> _Book | None:
             return None
         carried = {(other.name, to) for other in _sharing(desk, flow, name) for to in other.deliver}
         rows = [row for row in deliveries.of_intake(tx, sighting.intake_id) if (row.flow, row.destination) in carried]
-        intake = intakes.by_id(tx, sighting.intake_id)
-        reasons = {row.id: _reason(tx, row) for row in rows}
-        return _Book(intake, rows, deliveries.balances(tx, [row.id for row in rows]), reasons)
+        settled = {(row.flow, row.destination) for row in rows if row.state in SETTLED}
+        return _Book(
+            intakes.by_id(tx, sighting.intake_id),
+            rows,
+            deliveries.balances(tx, [row.id for row in rows]),
+            {row.id: _reason(tx, row) for row in rows},
+            {row.id for row in rows if row.state == DeliveryState.ASKED or parcels.has_any(tx, row.id, MOVING)},
+            {flow_name for flow_name, _ in carried - settled},
+        )
 
 
 def _reason(tx: Tx, delivery: Row[Any]) -> str:
@@ -124,7 +134,7 @@ def _judge(book: _Book, flow: Flow, name: str) -> Verdict:
     told = "; ".join(f"{row.destination}: {_in_words(book.balances[row.id])}" for row in mine)
     if held := [row for row in mine if row.state == DeliveryState.HELD]:
         return Verdict(name, "needs_person", f"{name} is held: {held[0].note}. {told}", counts)
-    if any(book.balances[row.id].open for row in mine):
+    if any(row.id in book.moving for row in mine) or len(mine) < len(flow.deliver):
         return Verdict(name, "open", f"{name} is not settled yet. {told}", counts)
     if any(row.state not in SETTLED for row in mine):
         return Verdict(name, "needs_person", f"{name} waits for a person. {told}", counts)
@@ -148,82 +158,80 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
     """Lays the refused rows beside the source and renames it, if it is still the file that was taken."""
     store = desk.outside.store(flow.source)
     try:
-        seen = fingerprint(store, name)
-        if seen is None:
+        final, told = _already_away(desk, flow, book, store, name, new_name), ""
+        if final is None and store.stat(name) is None:
             return ""
-        if known_intake(desk, flow.source, name, seen) is None:
-            raise Unstable(f"{name} is another file than the one that was taken", fix="nothing: the next run takes it")
-        rejects = _lay_rejects(desk, flow, book, name)
-        final = _rename(store, name, new_name)
+        if final is None:
+            final, told = _renamed(desk, flow, book, store, name, new_name)
         store.remove(fitted(name + flow.done_marker))
     finally:
         store.close()
     with desk.ledger.write() as tx:
-        intakes.renamed(tx, flow.source, name, final)
-    return f"Its source is {final} now{rejects}"
+        intakes.renamed(tx, book.intake.id, flow.source, name, final)
+    return f"Its source is {final} now{told}"
 
 
-def _rename(store: FileStore, name: str, new_name: str) -> str:
-    """Renames; an older file of that name keeps it, and the new one gets a number."""
-    for number in range(1, 1_000):
-        wanted = fitted(new_name if number == 1 else f"{new_name}.{number}")
+def _already_away(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str, new_name: str) -> str | None:
+    """The name that the source got from a worker that was cut off, or is a step ahead of us, before it was noted."""
+    with desk.ledger.read() as tx:
+        last = intakes.sighting_in(tx, book.intake.id, flow.source)
+    if last is None or last.renamed_to is not None or store.stat(name) is not None:
+        return None
+    for number in range(1, MOST_NAMESAKES):
+        there = fingerprint(store, _numbered(new_name, number))
+        if there is None:
+            return None
+        if (there.size, there.ends_hash) == (last.size, last.ends_hash):
+            return there.name
+    return None
+
+
+def _numbered(name: str, number: int) -> str:
+    return fitted(name if number == 1 else f"{name}.{number}")
+
+
+def _renamed(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str, new_name: str) -> tuple[str, str]:
+    """Renames the source; an older file of the new name keeps it, and ours gets a number, as do its refused rows."""
+    for number in range(1, MOST_NAMESAKES):
+        final = _numbered(new_name, number)
+        if store.stat(final) is not None:
+            continue
+        told = _lay_rejects(desk, flow, book, _numbered(name, number))
+        seen = fingerprint(store, name)
+        known = known_intake(desk, flow.source, name, seen)
+        if seen is None or known is None or known.id != book.intake.id:
+            raise _another(name)
         with suppress(AlreadyThere):
-            store.rename(name, wanted)
-            return wanted
+            store.rename(name, final)
+            moved = fingerprint(store, final)
+            if moved is None or (moved.size, moved.ends_hash) != (seen.size, seen.ends_hash):
+                store.rename(final, name)
+                raise _another(name)
+            return final, told
     raise Unstable(f"{new_name} is there a thousand times", fix=f"clear {store.url} up")
 
 
+def _another(name: str) -> Unstable:
+    return Unstable(f"{name} is another file than the one that was taken", fix="nothing: the next run takes it")
+
+
 def _lay_rejects(desk: Desk, flow: Flow, book: _Book, name: str) -> str:
-    """Writes `rejects/<name>.rejects.csv` beside the source; says so, or nothing when no row was refused."""
-    if (
-        not any(balance.rejected or balance.flagged for balance in book.balances.values())
-        and not book.intake.refusal_text
-    ):
-        return ""
+    """Writes `rejects/<name>.rejects.csv` beside the source; says so, or nothing when no row was refused.
+
+    What an earlier judgement of the file left there gives way.
+    """
     store = desk.outside.store(f"{flow.source.rstrip('/')}/rejects")
     rejects_name = fitted(f"{name}.rejects.csv")
     try:
         store.remove(rejects_name)
+        if not book.intake.refusal_text and not any(each.rejected or each.flagged for each in book.balances.values()):
+            return ""
         digest = sha256()
-        with store.upload(rejects_name) as upload:
-            for chunk in _rejects(desk, book):
+        with suppress(AlreadyThere), store.upload(rejects_name) as upload:
+            for chunk in rejected_rows(desk, book.intake, book.rows):
                 digest.update(chunk)
                 upload.write(chunk)
             upload.complete(digest.hexdigest())
     finally:
         store.close()
     return f", its refused rows are in rejects/{rejects_name}"
-
-
-def _rejects(desk: Desk, book: _Book) -> Iterator[bytes]:
-    staged = desk.staging.open(book.intake.noun, book.intake.sha256)
-    if staged is None:
-        yield _csv([REJECTS_COLUMNS])
-        with desk.ledger.read() as tx:
-            found = intakes.first_problems(tx, book.intake.id)
-        yield _csv([[each.line or "", each.field or "", each.code, each.text, ""] for each in found])
-        if not found:
-            yield _csv([["", "", book.intake.refusal_code or "", book.intake.refusal_text or "", ""]])
-        return
-    with staged.rejects.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            yield chunk
-    for row in book.rows:
-        with desk.ledger.read() as tx:
-            refused = parcels.of_delivery(tx, row.id, ParcelState.REJECTED)
-        for parcel in refused:
-            for _, frame in staged.frames(row.destination, parcel.first_row, parcel.last_row):
-                yield _csv(_refused_there(record, row.destination, parcel) for record in frame.iter_rows(named=True))
-
-
-def _refused_there(record: dict[str, Any], destination: str, parcel: Row[Any]) -> list[Any]:
-    raw = record.get("raw")
-    fields = [value or "" for name, value in record.items() if name not in ("row", "line", "raw")]
-    as_it_came = raw.decode("utf-8", "replace").rstrip("\r\n") if raw else _csv([fields]).decode().rstrip("\r\n")
-    return [record["line"], destination, parcel.code, parcel.text, as_it_came]
-
-
-def _csv(rows: Any) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()

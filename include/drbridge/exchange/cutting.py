@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import Row, and_, or_, select
 
+from drbridge.contracts import CONTRACTS
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.operations import Shape, operation_of
-from drbridge.exchange.staging import StagedFile
+from drbridge.exchange.staging import StagedFile, view_of
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import lane_of
 from drbridge.ledger.parcels import Span
@@ -20,10 +22,7 @@ from drbridge.ledger.states import ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
 from drbridge.systems import Endpoint, Flow
 
-if TYPE_CHECKING:
-    from drbridge.exchange.receive import Received
-
-TOOK_EFFECT = (ParcelState.ACKED, ParcelState.IN_FLIGHT, ParcelState.UNKNOWN)
+TOOK_EFFECT = (ParcelState.ACKED, ParcelState.IN_FLIGHT, ParcelState.UNKNOWN, ParcelState.PARKED)
 
 
 @dataclass(frozen=True)
@@ -38,21 +37,36 @@ class Plan:
     superseded_rows: int
 
 
-def cut(desk: Desk, tx: Tx, received: Received, flow: Flow, endpoint: Endpoint) -> Plan:
+@dataclass(frozen=True)
+class Age:
+    """Where a file stands among those of its lane: by business date, then by version."""
+
+    business_at: float
+    version_at: float
+
+
+def cut(desk: Desk, tx: Tx, staged: StagedFile, flow: Flow, endpoint: Endpoint, age: Age) -> Plan:
     """Cuts a freshly staged file into the parcels of one endpoint."""
-    assert received.staged is not None
-    staged, keys = received.staged, list(received.contract.key)
-    overtaken = _overtaken(desk, tx, staged, keys, lane_of(flow.name, endpoint.name), received.business_at)
-    if overtaken.len():
-        staged.supersede(endpoint.name, overtaken)
+    overtaken = overtaken_lines(desk, tx, staged, lane_of(flow.name, endpoint.name), age)
+    staged.supersede(endpoint.name, overtaken)
     return Plan(spans(staged, endpoint), overtaken.len())
+
+
+def rows_left(
+    staged: StagedFile, destination: str, old: Sequence[Row[Any]], overtaken: pl.Series, generation: int
+) -> list[int]:
+    """How many rows of each of some parcels may go in a new generation; those that may not are kept in its view."""
+    earlier = [staged.superseded_lines(view_of(destination, number)) for number in {row.generation for row in old}]
+    view = view_of(destination, generation)
+    staged.supersede(view, pl.concat([overtaken, *earlier]).unique().sort())
+    live = _live_rows(staged, view)
+    return [int(np.searchsorted(live, row.last_row, "right") - np.searchsorted(live, row.first_row)) for row in old]
 
 
 def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
     """The ranges of live rows that travel together, by the shape of the endpoint's operation."""
     shape: Shape = operation_of(endpoint).shape
-    live = [frame["row"].to_numpy() for _, frame in staged.frames(endpoint.name, columns=[])]
-    rows = np.concatenate(live) if live else np.empty(0, dtype=np.uint32)
+    rows = _live_rows(staged, endpoint.name)
     if not rows.size:
         return
     if shape == "file":
@@ -67,10 +81,14 @@ def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
             yield Span(first, min(first + endpoint.rows - 1, last), count)
 
 
-def halves(staged: StagedFile, destination: str, first: int, last: int) -> list[Span]:
+def _live_rows(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint32]:
+    live = [frame["row"].to_numpy() for _, frame in staged.frames(view, first, last, columns=[])]
+    return np.concatenate(live) if live else np.empty(0, dtype=np.uint32)
+
+
+def halves(staged: StagedFile, view: str, first: int, last: int) -> list[Span]:
     """Two ranges that share the live rows of [first, last] as evenly as can be."""
-    live = [frame["row"].to_numpy() for _, frame in staged.frames(destination, first, last, columns=[])]
-    rows = np.concatenate(live)
+    rows = _live_rows(staged, view, first, last)
     middle = int(rows[rows.size // 2])
     return [
         Span(first, middle - 1, int((rows < middle).sum())),
@@ -78,24 +96,26 @@ def halves(staged: StagedFile, destination: str, first: int, last: int) -> list[
     ]
 
 
-def _overtaken(desk: Desk, tx: Tx, staged: StagedFile, keys: list[str], lane: str, business_at: float) -> pl.Series:
+def overtaken_lines(desk: Desk, tx: Tx, staged: StagedFile, lane: str, age: Age) -> pl.Series:
+    """Lines of a file whose key a newer file of the lane has settled, or may have."""
+    keys = list(CONTRACTS[staged.manifest.noun].key)
     mine: pl.DataFrame | None = None
-    lost: list[pl.Series] = []
-    for newer, ranges in _newer_in_effect(desk, tx, lane, business_at):
+    lost = [pl.Series("line", [], dtype=pl.UInt32)]
+    for newer, ranges in _newer_in_effect(desk, tx, lane, age):
         if mine is None:
             mine = pl.concat([frame for _, frame in staged.frames("", columns=keys)] or [_no_rows(keys)])
-        for destination_frame in _settled_keys(newer, ranges, keys):
-            lost.append(mine.join(destination_frame, on=keys, how="semi")["line"])
-    return pl.concat(lost).unique().sort() if lost else pl.Series("line", [], dtype=pl.UInt32)
+        for settled in _settled_keys(newer, ranges, keys):
+            lost.append(mine.join(settled, on=keys, how="semi")["line"])
+    return pl.concat(lost).unique().sort()
 
 
-def _newer_in_effect(
-    desk: Desk, tx: Tx, lane: str, business_at: float
-) -> Iterator[tuple[StagedFile, list[tuple[int, int]]]]:
+def _newer_in_effect(desk: Desk, tx: Tx, lane: str, age: Age) -> Iterator[tuple[StagedFile, list[tuple[int, int]]]]:
+    at, version = deliveries.c.business_at, deliveries.c.version_at
+    is_newer = or_(at > age.business_at, and_(at == age.business_at, version > age.version_at))
     newer = tx.execute(
-        select(deliveries.c.id, intakes.c.noun, intakes.c.sha256)
+        select(deliveries.c.id, deliveries.c.verdict, intakes.c.noun, intakes.c.sha256)
         .join_from(deliveries, intakes)
-        .where(deliveries.c.lane == lane, deliveries.c.business_at > business_at)
+        .where(deliveries.c.lane == lane, is_newer)
     ).all()
     for row in newer:
         ranges = tx.execute(
@@ -103,7 +123,7 @@ def _newer_in_effect(
                 parcels.c.delivery_id == row.id, parcels.c.state.in_(TOOK_EFFECT)
             )
         ).all()
-        file = desk.staging.open(row.noun, row.sha256)
+        file = desk.staging.open(row.noun, row.sha256, row.verdict)
         if ranges and file is not None:
             yield file, [(first, last) for first, last in ranges]
 

@@ -5,9 +5,9 @@ Shared by `take` (the rows travel later, by request) and `relay` (the bytes trav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +15,11 @@ from sqlalchemy import Row
 
 from drbridge.checks import FileCheck, FileReport, Limits
 from drbridge.contracts import CONTRACTS, Contract
+from drbridge.contracts.contract import stamp_in
 from drbridge.errors import BadInput
-from drbridge.exchange.cutting import cut
+from drbridge.exchange.acks import owe_answer, withdraw_answer
+from drbridge.exchange.again import resend_parcels
+from drbridge.exchange.cutting import Age, cut
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.staging import Need, StagedFile
@@ -51,6 +54,12 @@ class Received:
     source: str
     refusal: BadInput | None
     business_at: float
+
+    @property
+    def version_at(self) -> float:
+        """Tells two files of one business date apart: the stamp in the name, else the file's own time."""
+        stamp = stamp_in(self.seen.name)
+        return stamp.timestamp() if stamp else self.seen.mtime
 
     @property
     def arrival(self) -> Arrival:
@@ -102,7 +111,7 @@ def read_file(desk: Desk, flow: Flow, seen: Fingerprint, open_file: OpenFile, le
     """Reads, hashes, checks and stages a file in one pass, keeping the lease while it goes."""
     contract = contract_of(flow, seen.name)
     site = desk.systems.site
-    run = desk.staging.begin(contract, needed(desk, flow.source, contract.noun))
+    run = desk.staging.begin(contract, needed(desk, flow.source, contract.noun), flow.delimiter)
     try:
         check = FileCheck(
             contract,
@@ -163,43 +172,48 @@ def write_down(desk: Desk, tx: Tx, received: Received) -> Row[Any]:
 
     A file that we had marked as refused and that has its old name back is judged anew: a person asked for it.
     """
-    arrival = received.arrival
-    asked_again = intakes.was_refused_before(tx, received.source, received.seen.name, desk.systems.site.error_prefix)
-    intake_id = intakes.add(tx, arrival, received.report.problem_counts, received.report.first_problems)
+    arrival, report = received.arrival, received.report
+    is_new = intakes.add(tx, arrival, report.problem_counts, report.first_problems) is not None
     known = intakes.find(tx, arrival.noun, arrival.sha256, arrival.name_key)
     assert known is not None
+    if not is_new and intakes.was_given_back(
+        tx, known.id, received.source, received.seen.name, desk.systems.site.error_prefix
+    ):
+        _ask_again(desk, tx, known.id, received.seen.name)
     intakes.sight(tx, known.id, received.source, received.seen)
+    is_judged_anew = False
     for flow in desk.systems.flows_sharing(received.source, arrival.noun):
         for destination in flow.deliver:
-            if deliveries.find(tx, known.id, flow.name, destination) is None:
+            row = deliveries.find(tx, known.id, flow.name, destination)
+            if row is not None and row.state == DeliveryState.ASKED:
+                deliveries.forget_refusal(tx, row.id)
+                withdraw_answer(tx, known.id, flow)
+                is_judged_anew, row = True, None
+            if row is None:
                 open_delivery(desk, tx, known.id, flow, destination, received)
-    if intake_id is None and asked_again == known.id:
-        judge_again(desk, tx, known.id, received)
+    if is_judged_anew:
+        intakes.judged_anew(tx, known.id, arrival, report.problem_counts, report.first_problems)
     return known
 
 
-def judge_again(desk: Desk, tx: Tx, intake_id: int, received: Received) -> None:
-    """Opens what was refused of an intake once more, by today's settings; what was accepted stays as it is."""
-    audit.note(
-        tx, "a person at the source", "resend failed", received.seen.name, "the file was given its old name back"
-    )
-    for row in deliveries.of_intake(tx, intake_id):
-        if row.state == DeliveryState.REFUSED and received.refusal is None:
-            deliveries.forget_refusal(tx, row.id)
-            open_delivery(desk, tx, intake_id, desk.systems.flow(row.flow), row.destination, received)
-        elif row.state == DeliveryState.DONE:
-            resend_parcels(tx, row, received.report.sha256, (ParcelState.REJECTED,))
+def _ask_again(desk: Desk, tx: Tx, intake_id: int, name: str) -> None:
+    """Opens what was refused of an intake once more; what was accepted stays as it is."""
+    audit.note(tx, "a person at the source", "resend failed", name, "the file was given its old name back")
+    for row in tx.execute(deliveries.with_intakes(intake_id=intake_id)).all():
+        if row.state == DeliveryState.REFUSED:
+            deliveries.ask(tx, row.id)
+        elif row.state == DeliveryState.DONE and row.destination in desk.systems.flow(row.flow).deliver:
+            resend_parcels(desk, tx, row, (ParcelState.REJECTED,))
 
 
-def resend_parcels(tx: Tx, delivery: Row[Any], intake_sha: str, states: Sequence[ParcelState]) -> int:
-    """Has the rows of settled parcels sent again under new keys, in a new generation; returns how many parcels."""
-    old = parcels.of_delivery(tx, delivery.id, *states)
-    if not old:
-        return 0
-    generation = deliveries.reopen(tx, delivery.id)
-    spans = [Span(row.first_row, row.last_row, row.rows) for row in old]
-    parcels.retire(tx, [row.id for row in old])
-    return parcels.add(tx, delivery.id, intake_sha, delivery.destination, spans, generation)
+def is_judged(desk: Desk, tx: Tx, intake: Row[Any], source: str) -> bool:
+    """Whether every delivery that the settings want of an intake has been opened, and none is to be judged anew."""
+    for flow in desk.systems.flows_sharing(source, intake.noun):
+        for destination in flow.deliver:
+            row = deliveries.find(tx, intake.id, flow.name, destination)
+            if row is None or row.state == DeliveryState.ASKED:
+                return False
+    return True
 
 
 def open_delivery(desk: Desk, tx: Tx, intake_id: int, flow: Flow, name: str, received: Received) -> None:
@@ -219,33 +233,22 @@ def open_delivery(desk: Desk, tx: Tx, intake_id: int, flow: Flow, name: str, rec
 def _plan(
     desk: Desk, tx: Tx, received: Received, flow: Flow, destination: Destination, lane: str
 ) -> tuple[NewDelivery, Iterable[Span]]:
-    report, name = received.report, destination.name
-    if received.refusal is not None:
+    report, name, staged = received.report, destination.name, received.staged
+    new = NewDelivery(
+        flow.name, name, lane, DeliveryState.OPEN, report.rows,
+        version_at=received.version_at, verdict=staged.manifest.verdict if staged else "",
+    )  # fmt: skip
+    if received.refusal is not None or staged is None:
         refused, why = report.rows - report.duplicate, str(received.refusal)
-        return NewDelivery(
-            flow.name, name, lane, DeliveryState.REFUSED, report.rows, refused, report.duplicate, note=why
+        return replace(
+            new, state=DeliveryState.REFUSED, rejected_rows=refused, duplicate_rows=report.duplicate, note=why
         ), ()
     if isinstance(destination, Store):
-        whole = NewDelivery(flow.name, name, lane, DeliveryState.OPEN, report.rows, flagged_rows=report.rejected)
-        return whole, [Span(0, max(report.rows - 1, 0), report.rows)]
-    plan = cut(desk, tx, received, flow, destination)
-    return NewDelivery(
-        flow.name, name, lane, DeliveryState.OPEN, report.rows, report.rejected, report.duplicate, plan.superseded_rows
+        return replace(new, flagged_rows=report.rejected), [Span(0, max(report.rows - 1, 0), report.rows)]
+    plan = cut(desk, tx, staged, flow, destination, Age(received.business_at, received.version_at))
+    return replace(
+        new, rejected_rows=report.rejected, duplicate_rows=report.duplicate, superseded_rows=plan.superseded_rows
     ), plan.spans
-
-
-def owe_answer(tx: Tx, intake_id: int, flow: Flow, business_at: float) -> None:
-    """A delivery has ended: its sender is owed an acknowledgement, itself a delivery."""
-    if flow.answer is None:
-        return
-    lane = lane_of(flow.name, flow.answer)
-    new = NewDelivery(flow.name, flow.answer, lane, DeliveryState.OPEN, rows=1)
-    delivery_id, generation = deliveries.add(tx, intake_id, business_at, new), 0
-    if delivery_id is None:
-        delivery_id, generation = deliveries.again(tx, intake_id, flow.name, flow.answer)
-        parcels.retire(tx, [row.id for row in parcels.of_delivery(tx, delivery_id)])
-    intake = intakes.by_id(tx, intake_id)
-    parcels.add(tx, delivery_id, intake.sha256 + intake.name_key, flow.answer, [Span(0, 0, 1)], generation)
 
 
 def fingerprint(store: FileStore, name: str) -> Fingerprint | None:

@@ -9,7 +9,7 @@ from drbridge.errors import Interrupted
 from drbridge.exchange.acks import acknowledgement
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.operations import Fields, operation_of
-from drbridge.exchange.staging import StagedFile
+from drbridge.exchange.staging import StagedFile, view_of
 from drbridge.ledger.parcels import Claim
 from drbridge.ports import Call, FilePart, JsonValue
 from drbridge.systems import Endpoint
@@ -23,7 +23,7 @@ class Requests:
     def __init__(self, desk: Desk, endpoint: Endpoint) -> None:
         self.desk, self.endpoint, self.operation = desk, endpoint, operation_of(endpoint)
         self._lock = Lock()
-        self._window: tuple[tuple[str, int], int, dict[int, Fields]] | None = None
+        self._window: tuple[_Where, int, dict[int, Fields]] | None = None
         self._open = lru_cache(maxsize=8)(desk.staging.open)
 
     def staged(self, claim: Claim) -> StagedFile:
@@ -32,11 +32,11 @@ class Requests:
         Raises:
             Interrupted: it is not there (another machine's disk, or swept).
         """
-        found = self._open(claim.noun, claim.sha256)
+        found = self._open(claim.noun, claim.sha256, claim.verdict)
         if found is None:
             raise Interrupted(
                 f"What was staged of {claim.file_name} is not to be found",
-                detail=str(self.desk.staging.folder(claim.noun, claim.sha256)),
+                detail=str(self.desk.staging.folder(claim.noun, claim.sha256, claim.verdict)),
                 fix="make sure that all workers see the same DRBRIDGE_STAGING",
             )
         return found
@@ -64,7 +64,8 @@ class Requests:
         }  # fmt: skip
 
     def _attachment(self, claim: Claim) -> FilePart:
-        staged, where = self.staged(claim), (claim.destination, claim.first_row, claim.last_row)
+        view = view_of(claim.destination, claim.generation)
+        staged, where = self.staged(claim), (view, claim.first_row, claim.last_row)
         name = claim.file_name.removesuffix(".gz").removesuffix(".zip")
         return FilePart(name, staged.bytes_between(*where), lambda: staged.content(*where))
 
@@ -75,20 +76,25 @@ class Requests:
     def _rows(self, claim: Claim) -> list[Fields]:
         """The fields of the parcel's live rows; a window ahead is kept, for the next parcels will ask for it."""
         kept = self._window
-        if kept is None or kept[0] != (claim.sha256, self._window_of(claim)) or claim.last_row > kept[1]:
+        if kept is None or kept[0] != _where(claim) or claim.last_row > kept[1]:
             kept = self._window = self._read_window(claim)
         rows = kept[2]
         return [rows[row] for row in range(claim.first_row, claim.last_row + 1) if row in rows]
 
-    def _window_of(self, claim: Claim) -> int:
-        return claim.first_row // READ_AHEAD_ROWS
-
-    def _read_window(self, claim: Claim) -> tuple[tuple[str, int], int, dict[int, Fields]]:
-        staged, window = self.staged(claim), self._window_of(claim)
-        first = window * READ_AHEAD_ROWS
+    def _read_window(self, claim: Claim) -> tuple[_Where, int, dict[int, Fields]]:
+        staged, where = self.staged(claim), _where(claim)
+        first = where[2] * READ_AHEAD_ROWS
         last = max(first + READ_AHEAD_ROWS - 1, claim.last_row)
         rows: dict[int, Fields] = {}
-        for _, frame in staged.frames(claim.destination, first, last):
+        for _, frame in staged.frames(view_of(claim.destination, claim.generation), first, last):
             numbers = frame["row"].to_list()
             rows.update(zip(numbers, frame.drop("row", "line", "raw", strict=False).to_dicts(), strict=True))
-        return (claim.sha256, window), last, rows
+        return where, last, rows
+
+
+_Where = tuple[int, int, int]
+
+
+def _where(claim: Claim) -> _Where:
+    """Delivery, sending and window of a parcel: what is live may differ from one sending to the next."""
+    return claim.delivery_id, claim.generation, claim.first_row // READ_AHEAD_ROWS

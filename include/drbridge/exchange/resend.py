@@ -2,48 +2,95 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, select
 
+from drbridge.exchange.again import release_parked, resend_parcels
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.receive import resend_parcels
+from drbridge.exchange.receive import fingerprint
 from drbridge.exchange.work import Resend, Work
-from drbridge.ledger import audit, deliveries, parcels
+from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ledger.tables import audit as audit_table
-from drbridge.ledger.tables import sightings
-from drbridge.ports import AlreadyThere
+from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow, Store
 
 STATES: dict[Resend, tuple[ParcelState, ...]] = {
     "nothing": (),
     "failed": (ParcelState.REJECTED,),
-    "unknown": (),
+    "unknown": (ParcelState.PARKED,),
     "all": (ParcelState.REJECTED, ParcelState.ACKED),
 }
 
 
-def reopen(desk: Desk, flow_name: str, work: Work) -> int:
-    """Opens what the run's `resend` names, once per run; returns how many deliveries were opened.
+@dataclass(frozen=True)
+class Reopened:
+    """What a run's `resend` opened.
 
-    `failed`: refused rows and files; `unknown`: what is in doubt, under its old key; `all`: what was accepted too.
+    Attributes:
+        deliveries: how many were opened.
+        without_source: files that would have to be read again and are not at the source any more, by their names.
+    """
+
+    deliveries: int = 0
+    without_source: tuple[str, ...] = ()
+
+
+def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
+    """Opens what the run's `resend` names, once per run.
+
+    `failed`: refused rows and files; `unknown`: what is in doubt, under its old key; `all`: what was accepted too. The
+    files get their old names back first, so that the run shows them and gives them their verdict anew.
+
+    Raises:
+        RetryLater: the source cannot be reached; nothing was opened.
     """
     if work.resend == "nothing" or work.dry_run:
-        return 0
+        return Reopened()
     flow = desk.systems.flow(flow_name)
+    with desk.ledger.read() as tx:
+        chosen = [] if _was_done(tx, work.run) else wanted(tx, flow, work)
+    missing = _names_back(desk, flow, chosen) if chosen and work.resend != "unknown" else set[int]()
+    lost = {row.id: row.name for row in chosen if row.intake_id in missing and _needs_bytes(desk, row)}
     with desk.ledger.write() as tx:
         if _was_done(tx, work.run):
-            return 0
-        opened = [row for row in _chosen(tx, flow, work) if _open(tx, row, work.resend)]
+            return Reopened()
+        opened = sum(_open(desk, tx, row, work.resend) for row in chosen if row.id not in lost)
         audit.note(
             tx, work.who, f"resend {work.resend}", work.run,
-            f"{len(opened)} deliveries; file {work.file or 'any'}, since {work.since}, until {work.until}",
+            f"{opened} deliveries; file {work.file or 'any'}, since {work.since}, until {work.until}",
         )  # fmt: skip
-    _names_back(desk, flow, opened)
-    return len(opened)
+    return Reopened(opened, tuple(sorted(set(lost.values()))))
+
+
+def wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
+    """Deliveries of the window with anything that the run's `resend` speaks of; answers before what they answer.
+
+    What was accepted of an answer is never sent again: `all` speaks of rows and files.
+    """
+    since, until = work.since and work.since.timestamp(), work.until and work.until.timestamp()
+    rows = [
+        row
+        for row in tx.execute(deliveries.with_intakes(flow=flow.name)).all()
+        if row.destination in (*flow.deliver, flow.answer)
+        and work.wants_name(row.name)
+        and (since is None or row.business_at >= since)
+        and (until is None or row.business_at < until)
+        and _has_any(tx, flow, row, work.resend)
+    ]
+    return sorted(rows, key=lambda row: row.destination != flow.answer)
+
+
+def _has_any(tx: Tx, flow: Flow, row: Row[Any], resend: Resend) -> bool:
+    states = STATES[resend]
+    if row.destination == flow.answer:
+        states = tuple(state for state in states if state is not ParcelState.ACKED)
+    elif resend != "unknown" and row.state in (DeliveryState.REFUSED, DeliveryState.HELD):
+        return True
+    return bool(states) and parcels.has_any(tx, row.id, states)
 
 
 def _was_done(tx: Tx, run: str) -> bool:
@@ -51,51 +98,42 @@ def _was_done(tx: Tx, run: str) -> bool:
     return bool(run) and tx.execute(select(audit_table.c.id).where(*done)).first() is not None
 
 
-def _chosen(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
-    rows = tx.execute(deliveries.with_intakes(flow=flow.name)).all()
-    since, until = work.since and work.since.timestamp(), work.until and work.until.timestamp()
-    return [
-        row
-        for row in rows
-        if row.destination in flow.deliver
-        and work.wants_name(row.name)
-        and (since is None or row.business_at >= since)
-        and (until is None or row.business_at < until)
-    ]
-
-
-def _open(tx: Tx, row: Row[Any], resend: Resend) -> bool:
+def _open(desk: Desk, tx: Tx, row: Row[Any], resend: Resend) -> bool:
     if resend == "unknown":
-        doubtful = parcels.of_delivery(tx, row.id, ParcelState.PARKED)
-        ids = [parcel.id for parcel in doubtful]
-        return parcels.move(tx, ids, ParcelState.PARKED, ParcelState.PENDING, "resent", "a person asked for it") > 0
+        return release_parked(desk, tx, row) > 0
     if row.state == DeliveryState.REFUSED:
+        return deliveries.ask(tx, row.id)
+    if resend_parcels(desk, tx, row, STATES[resend]):
         return True
     if row.state == DeliveryState.HELD:
         deliveries.reopen(tx, row.id)
-    return resend_parcels(tx, row, row.sha256, STATES[resend]) > 0 or row.state == DeliveryState.HELD
+    return bool(row.state == DeliveryState.HELD)
 
 
-def _names_back(desk: Desk, flow: Flow, opened: list[Row[Any]]) -> None:
-    """Gives sources their names back where the bytes must be read again: refused files, and relayed ones."""
-    again = [
-        row
-        for row in opened
-        if row.state == DeliveryState.REFUSED or isinstance(desk.systems.destination(row.destination), Store)
-    ]
-    if not again:
-        return
+def _needs_bytes(desk: Desk, row: Row[Any]) -> bool:
+    return row.state == DeliveryState.REFUSED or isinstance(desk.systems.destination(row.destination), Store)
+
+
+def _names_back(desk: Desk, flow: Flow, chosen: list[Row[Any]]) -> set[int]:
+    """Gives the sources of intakes their names back; returns the intakes whose file is not there any more."""
     with desk.ledger.read() as tx:
-        names = tx.execute(
-            select(sightings.c.name, sightings.c.renamed_to)
-            .where(sightings.c.intake_id.in_([row.intake_id for row in again]), sightings.c.source == flow.source)
-            .where(sightings.c.renamed_to.is_not(None))
-        ).all()
+        seen = {row.intake_id: intakes.sighting_in(tx, row.intake_id, flow.source) for row in chosen}
     store = desk.outside.store(flow.source)
     try:
-        for name, renamed_to in dict.fromkeys((row.name, row.renamed_to) for row in names):
-            if store.stat(renamed_to) is not None:
-                with suppress(AlreadyThere):
-                    store.rename(renamed_to, name)
+        return {intake_id for intake_id, last in seen.items() if last is None or not _name_back(desk, store, last)}
     finally:
         store.close()
+
+
+def _name_back(desk: Desk, store: FileStore, last: Row[Any]) -> bool:
+    if last.renamed_to is not None and store.stat(last.renamed_to) is not None:
+        try:
+            store.rename(last.renamed_to, last.name)
+        except AlreadyThere:
+            return False
+    there = fingerprint(store, last.name)
+    if there is None or (there.size, there.ends_hash) != (last.size, last.ends_hash):
+        return False
+    with desk.ledger.write() as tx:
+        intakes.sight(tx, last.intake_id, last.source, there)
+    return True

@@ -10,13 +10,14 @@ import asyncio
 from dataclasses import asdict, dataclass, field, replace
 
 from drbridge.errors import Misconfigured
+from drbridge.exchange.acks import owe_answer
 from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
 from drbridge.exchange.operations import Operation, operation_of
 from drbridge.exchange.outcomes import back_off, judge, judge_failure
-from drbridge.exchange.receive import owe_answer
 from drbridge.exchange.requests import Requests
+from drbridge.exchange.staging import view_of
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries, leases, parcels, targets
 from drbridge.ledger.database import Tx
@@ -209,7 +210,7 @@ class _Sender:
 
     def _halves(self, claim: Claim) -> list[parcels.Span]:
         staged = self.requests.staged(claim)
-        return halves(staged, claim.destination, claim.first_row, claim.last_row)
+        return halves(staged, view_of(claim.destination, claim.generation), claim.first_row, claim.last_row)
 
     def _note_health(self, tx: Tx, outcomes: list[Outcome]) -> None:
         name = self.endpoint.connection

@@ -1,12 +1,15 @@
 """Staging: what was taken in, kept as Parquet until it is delivered and for as long as it may be asked for again.
 
-    <root>/<noun>/<sha256>/00000.parquet ...   one part per 8 MiB block, never changed
-                           excluded.parquet    rows staged before the end showed them to be duplicates or contradictory
-                           rejects.csv         every refused row: line, field, code, text, the row as it came
-                           manifest.json       written last: a folder with one is whole
-    <root>/tmp/                                work under way, swept after a day
+    <root>/<noun>/<sha256>/<verdict>/00000.parquet ...   one part per 8 MiB block, never changed
+                                     excluded.parquet    rows that the end showed to be duplicates or contradictory
+                                     superseded-*        rows that a newer file had settled, per destination and sending
+                                     rejects.csv         every refused row: line, field, code, text, the row as it came
+                                     manifest.json       written last: a folder with one is whole
+    <root>/tmp/                                          work under way, swept after a day
 
-Rows are numbered from 0 in the order of the file; parcels point at ranges of these numbers.
+The same bytes may be judged twice: on another day, by other rules, for other destinations. The verdict is a hash of
+what was accepted and kept, so that a delivery finds the rows that its own check staged (decision 0010). Rows are
+numbered from 0 in the order of the file; parcels point at ranges of these numbers.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -65,6 +69,8 @@ class Manifest:
     header: bytes
     rows: int
     parts: tuple[Part, ...]
+    delimiter: str = ","
+    verdict: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self) | {"header": base64.b64encode(self.header).decode()}, indent=1)
@@ -92,20 +98,20 @@ class Staging:
             )
         self.root = Path(address.path)
 
-    def folder(self, noun: str, sha256: str) -> Path:
-        return self.root / noun / sha256
+    def folder(self, noun: str, sha256: str, verdict: str) -> Path:
+        return self.root / noun / sha256 / verdict
 
-    def open(self, noun: str, sha256: str) -> StagedFile | None:
-        """What was staged of these bytes, or None when nothing was."""
-        manifest = self.folder(noun, sha256) / "manifest.json"
+    def open(self, noun: str, sha256: str, verdict: str) -> StagedFile | None:
+        """What a check staged of these bytes, or None when it is not there."""
+        manifest = self.folder(noun, sha256, verdict) / "manifest.json"
         return StagedFile(manifest.parent) if manifest.exists() else None
 
-    def begin(self, contract: Contract, need: Need) -> StagingRun:
+    def begin(self, contract: Contract, need: Need, delimiter: str = ",") -> StagingRun:
         """Starts staging one file in a working folder of its own; those that killed workers left are cleared away."""
         self.sweep()
         folder = self.root / "tmp" / uuid.uuid4().hex
         folder.mkdir(parents=True)
-        return StagingRun(self, folder, contract, need)
+        return StagingRun(self, folder, contract, need, delimiter)
 
     def sweep(self) -> int:
         """Removes working folders that nobody has touched for a day; returns how many."""
@@ -127,10 +133,11 @@ def _touched_at(path: Path) -> float:
 class StagingRun:
     """One file being staged; `publish` makes it whole and visible, `discard` leaves nothing."""
 
-    def __init__(self, staging: Staging, folder: Path, contract: Contract, need: Need) -> None:
-        self.staging, self.folder, self.contract, self.need = staging, folder, contract, need
+    def __init__(self, staging: Staging, folder: Path, contract: Contract, need: Need, delimiter: str) -> None:
+        self.staging, self.folder, self.contract, self.need, self.delimiter = staging, folder, contract, need, delimiter
         self.parts: list[Part] = []
         self.rows = 0
+        self._verdict = sha256(f"{need} {delimiter}".encode())
 
     @property
     def check_folder(self) -> Path:
@@ -148,16 +155,20 @@ class StagingRun:
         kept.write_parquet(self.folder / name, compression="zstd", compression_level=1)
         self.parts.append(Part(name, self.rows, frame.height))
         self.rows += frame.height
+        self._verdict.update(f"{frame.columns}".encode())
+        self._verdict.update(frame["line"].to_numpy().tobytes())
 
     def publish(self, report: FileReport) -> StagedFile:
-        """Names the folder by content, manifest last; a twin that was faster wins, with the same content."""
+        """Names the folder by content and verdict, manifest last; a twin that was faster wins, with the same rows."""
         report.excluded.write_parquet(self.folder / "excluded.parquet")
         shutil.move(report.rejects_path, self.folder / "rejects.csv")
         shutil.rmtree(self.check_folder)
-        manifest = Manifest(self.contract.noun, report.sha256, report.header, self.rows, tuple(self.parts))
+        verdict = self._verdict_with(report)
+        noun, parts = self.contract.noun, tuple(self.parts)
+        manifest = Manifest(noun, report.sha256, report.header, self.rows, parts, self.delimiter, verdict)
         (self.folder / "manifest.json").write_text(manifest.to_json())
         _sync_tree(self.folder)
-        target = self.staging.folder(self.contract.noun, report.sha256)
+        target = self.staging.folder(self.contract.noun, report.sha256, verdict)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             self.folder.rename(target)
@@ -167,8 +178,19 @@ class StagingRun:
             self.discard()
         return StagedFile(target)
 
+    def _verdict_with(self, report: FileReport) -> str:
+        whole = self._verdict.copy()
+        whole.update(report.excluded["line"].to_numpy().tobytes())
+        whole.update(json.dumps(sorted(report.problem_counts.items())).encode())
+        return whole.hexdigest()[:12]
+
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def view_of(destination: str, generation: int) -> str:
+    """What of a file is live at a destination, in its first sending or a later one: newer files overtake rows."""
+    return f"{destination}.{generation}" if generation else destination
 
 
 def _sync_tree(folder: Path) -> None:
@@ -198,27 +220,30 @@ class StagedFile:
     def rejects(self) -> Path:
         return self.folder / "rejects.csv"
 
-    def superseded_lines(self, destination: str) -> pl.Series | None:
-        """Lines of this file that a newer one had already settled when its parcels for the destination were cut."""
-        path = self._superseded_path(destination)
-        return pl.read_parquet(path)["line"] if path.exists() else None
+    def superseded_lines(self, view: str) -> pl.Series:
+        """Lines of this file that a newer one had already settled when its parcels for the view were cut."""
+        path = self._superseded_path(view)
+        return pl.read_parquet(path)["line"] if path.exists() else pl.Series("line", [], pl.UInt32)
 
-    def supersede(self, destination: str, lines: pl.Series) -> None:
-        """Keeps which lines a newer file has overtaken at a destination; they are left out of every parcel."""
-        path = self._superseded_path(destination)
+    def supersede(self, view: str, lines: pl.Series) -> None:
+        """Keeps which lines a newer file has overtaken; they are left out of every parcel of the view.
+
+        Says it anew even when there are none: what a cut that was rolled back left here counts no more.
+        """
+        path = self._superseded_path(view)
         draft = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
         pl.DataFrame({"line": lines}).write_parquet(draft)
         draft.replace(path)
 
-    def _superseded_path(self, destination: str) -> Path:
-        return self.folder / f"superseded-{destination}.parquet"
+    def _superseded_path(self, view: str) -> Path:
+        return self.folder / f"superseded-{view}.parquet"
 
     def frames(
-        self, destination: str, first: int = 0, last: int | None = None, columns: list[str] | None = None
+        self, view: str, first: int = 0, last: int | None = None, columns: list[str] | None = None
     ) -> Iterator[tuple[int, pl.DataFrame]]:
         """The live rows in [first, last], part by part: the number of the part's first row, and a frame with `row`."""
         last = self.manifest.rows - 1 if last is None else last
-        overtaken = self.superseded_lines(destination)
+        overtaken = self.superseded_lines(view)
         for part in self.manifest.parts:
             if part.first_row > last or part.first_row + part.rows <= first:
                 continue
@@ -226,7 +251,7 @@ class StagedFile:
             frame = frame.filter(pl.col("row").is_between(first, last))
             if self.excluded_lines.len():
                 frame = frame.filter(~pl.col("line").is_in(self.excluded_lines.implode()))
-            if overtaken is not None:
+            if overtaken.len():
                 frame = frame.filter(~pl.col("line").is_in(overtaken.implode()))
             yield part.first_row, frame
 
@@ -234,13 +259,13 @@ class StagedFile:
         wanted = None if columns is None else list(dict.fromkeys(["line", *columns]))
         return pl.read_parquet(self.folder / part.name, columns=wanted)
 
-    def bytes_between(self, destination: str, first: int, last: int) -> int:
+    def bytes_between(self, view: str, first: int, last: int) -> int:
         """How many bytes `content` gives: the header and the live lines."""
-        frames = self.frames(destination, first, last, ["raw"])
+        frames = self.frames(view, first, last, ["raw"])
         return len(self.manifest.header) + sum(int(frame["raw"].bin.size().sum()) for _, frame in frames)
 
-    def content(self, destination: str, first: int, last: int) -> Iterator[bytes]:
+    def content(self, view: str, first: int, last: int) -> Iterator[bytes]:
         """The header and the live lines of [first, last], bytes as they came."""
         yield self.manifest.header
-        for _, frame in self.frames(destination, first, last, ["raw"]):
+        for _, frame in self.frames(view, first, last, ["raw"]):
             yield b"".join(frame["raw"].to_list())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
-from drbridge.exchange.receive import Received, fingerprint, known_intake, read_file, write_down
+from drbridge.exchange.receive import Received, fingerprint, is_judged, known_intake, read_file, write_down
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ def take(desk: Desk, flow_name: str, file_name: str) -> TakeResult:
     store = desk.outside.store(flow.source)
     try:
         seen = fingerprint(store, file_name)
-        if (known := known_intake(desk, flow.source, file_name, seen)) is not None:
+        known = known_intake(desk, flow.source, file_name, seen)
+        if known is not None and (seen is None or _is_judged(desk, known, flow.source)):
             counts = (known.rows, known.accepted, known.rejected, known.duplicate, known.sha256)
             return TakeResult(file_name, "known", f"{file_name} was taken before", *counts)
         if seen is None:
@@ -54,6 +58,11 @@ def take(desk: Desk, flow_name: str, file_name: str) -> TakeResult:
             return _written_down(desk, received)
     finally:
         store.close()
+
+
+def _is_judged(desk: Desk, known: Row[Any], source: str) -> bool:
+    with desk.ledger.read() as tx:
+        return is_judged(desk, tx, known, source)
 
 
 def _written_down(desk: Desk, received: Received) -> TakeResult:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import heapq
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +12,7 @@ import polars as pl
 from sqlalchemy import Row, select
 
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.staging import StagedFile
+from drbridge.exchange.staging import StagedFile, view_of
 from drbridge.ledger import deliveries, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.tables import intakes
@@ -48,16 +50,30 @@ def trace(desk: Desk, key: str) -> list[Trace]:
         return [found for row in files for found in _in_file(desk, tx, row, key)]
 
 
+@dataclass(frozen=True)
+class _Hit:
+    """A row that names the key. `row` is its number among the staged ones; a row refused on its own has none."""
+
+    line: int
+    matched: tuple[str, ...]
+    row: int | None = None
+    refusal: str = ""
+
+
 def _in_file(desk: Desk, tx: Tx, intake: Row[Any], key: str) -> Iterator[Trace]:
-    staged = desk.staging.open(intake.noun, intake.sha256)
-    if staged is None:
-        return
-    for number, line, matched in _rows_naming(staged, key):
-        for delivery in deliveries.of_intake(tx, intake.id):
-            yield _told(desk, tx, staged, intake, delivery, number, line, matched)
+    opened = deliveries.of_intake(tx, intake.id)
+    verdicts = {row.flow: row.verdict for row in opened if row.verdict}
+    for verdict in dict.fromkeys(verdicts.values()):
+        staged = desk.staging.open(intake.noun, intake.sha256, verdict)
+        if staged is None:
+            continue
+        mine = [row for row in opened if (row.verdict or verdicts.get(row.flow)) == verdict]
+        for hit in heapq.merge(_rows_naming(staged, key), _refused_naming(staged, key), key=lambda hit: hit.line):
+            for delivery in mine:
+                yield _told(desk, tx, staged, intake, delivery, hit)
 
 
-def _rows_naming(staged: StagedFile, key: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+def _rows_naming(staged: StagedFile, key: str) -> Iterator[_Hit]:
     for part in staged.manifest.parts:
         path = staged.folder / part.name
         columns = [name for name, kind in pl.read_parquet_schema(path).items() if kind == pl.String]
@@ -72,24 +88,39 @@ def _rows_naming(staged: StagedFile, key: str) -> Iterator[tuple[int, int, tuple
             .collect()
         )
         for record in hits.iter_rows(named=True):
-            yield record["row"], record["line"], tuple(name for name in columns if record[name] == key)
+            yield _Hit(record["line"], tuple(name for name in columns if record[name] == key), record["row"])
 
 
-def _told(
-    desk: Desk, tx: Tx, staged: StagedFile, intake: Row[Any], delivery: Row[Any], number: int, line: int,
-    matched: tuple[str, ...],
-) -> Trace:  # fmt: skip
+def _refused_naming(staged: StagedFile, key: str) -> Iterator[_Hit]:
+    """Rows that the check refused on their own: they are not staged, but kept as they came."""
+    rejects, delimiter = pl.scan_csv(staged.rejects, infer_schema=False), staged.manifest.delimiter
+    hits = rejects.filter(pl.col("row").str.contains(key, literal=True)).unique("line", keep="first").collect()
+    names = _fields(staged.manifest.header.decode("utf-8-sig"), delimiter)
+    for record in sorted(hits.iter_rows(named=True), key=lambda each: int(each["line"])):
+        values = zip(names, _fields(record["row"], delimiter), strict=False)
+        matched = tuple(name for name, value in values if value == key)
+        if matched and int(record["line"]) not in staged.excluded_lines:
+            yield _Hit(int(record["line"]), matched, refusal=f"{record['code']}: {record['text']}")
+
+
+def _fields(row: str, delimiter: str) -> list[str]:
+    return next(csv.reader(row.splitlines(keepends=True), delimiter=delimiter), [])
+
+
+def _told(desk: Desk, tx: Tx, staged: StagedFile, intake: Row[Any], delivery: Row[Any], hit: _Hit) -> Trace:
+    travels_whole = delivery.destination in desk.systems.stores
     is_answer = delivery.destination == _answer_of(desk, delivery.flow)
-    parcel = parcels.holding(tx, delivery.id, 0 if is_answer else number)
+    parcel = parcels.holding(tx, delivery.id, 0 if is_answer or hit.row is None else hit.row)
     state, answer = ("not sent", "") if parcel is None else (parcel.state, f"{parcel.code or ''} {parcel.text or ''}")
-    if not is_answer and delivery.destination not in desk.systems.stores:
-        overtaken = staged.superseded_lines(delivery.destination)
-        if line in staged.excluded_lines:
+    if not is_answer and not travels_whole:
+        if hit.row is None:
+            parcel, state, answer = None, "REJECTED", hit.refusal
+        elif hit.line in staged.excluded_lines:
             state, answer = "set aside", "a duplicate, or contradicted by another row of the file"
-        elif overtaken is not None and line in overtaken:
+        elif hit.line in staged.superseded_lines(view_of(delivery.destination, parcel.generation if parcel else 0)):
             state, answer = "SUPERSEDED", "a newer file had settled it already"
     return Trace(
-        intake.name, intake.noun, line, matched, delivery.flow, delivery.destination, state,
+        intake.name, intake.noun, hit.line, hit.matched, delivery.flow, delivery.destination, state,
         parcel.id if parcel else None, parcel.tries if parcel else 0, answer.strip(),
     )  # fmt: skip
 

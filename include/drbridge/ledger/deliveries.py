@@ -12,6 +12,8 @@ from drbridge.ledger.database import Tx, clock, insert_if_new
 from drbridge.ledger.states import MOVING, SETTLED, UNFINISHED, DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
 
+OLDEST_FIRST = (deliveries.c.business_at, deliveries.c.version_at, deliveries.c.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -41,7 +43,12 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """What a new delivery starts with; rows that never travel are counted here, the others by their parcels."""
+    """What a new delivery starts with; rows that never travel are counted here, the others by their parcels.
+
+    Attributes:
+        version_at: tells two files of one business date apart, the newer one later; seconds since 1970 UTC.
+        verdict: which check of the file staged its rows.
+    """
 
     flow: str
     destination: str
@@ -53,6 +60,8 @@ class NewDelivery:
     superseded_rows: int = 0
     flagged_rows: int = 0
     note: str | None = None
+    version_at: float = 0.0
+    verdict: str = ""
 
 
 def lane_of(flow: str, destination: str) -> str:
@@ -102,20 +111,29 @@ def of_intake(tx: Tx, intake_id: int) -> list[Row[Any]]:
     return list(tx.execute(select(deliveries).where(deliveries.c.intake_id == intake_id).order_by(deliveries.c.id)))
 
 
-def with_intakes(*, flow: str | None = None) -> Select[Any]:
+def lock(tx: Tx, delivery_id: int) -> int:
+    """Makes whoever else wants to change the delivery wait for the end of this transaction; tells its generation."""
+    look = select(deliveries.c.generation).where(deliveries.c.id == delivery_id).with_for_update()
+    return int(tx.execute(look).scalar_one())
+
+
+def with_intakes(*, flow: str | None = None, intake_id: int | None = None) -> Select[Any]:
     """Deliveries beside the names and hashes of what they carry, oldest business date first."""
     look = select(
         deliveries, intakes.c.noun, intakes.c.sha256, intakes.c.name, intakes.c.source, intakes.c.refusal_text
     ).join_from(deliveries, intakes)
     if flow is not None:
         look = look.where(deliveries.c.flow == flow)
-    return look.order_by(deliveries.c.business_at, deliveries.c.id)
+    if intake_id is not None:
+        look = look.where(deliveries.c.intake_id == intake_id)
+    return look.order_by(*OLDEST_FIRST)
 
 
 def settle(tx: Tx, delivery_ids: Iterable[int]) -> list[int]:
     """Ends those of the deliveries that have no unfinished parcel left; returns which."""
     ended: list[int] = []
-    for delivery_id in delivery_ids:
+    for delivery_id in sorted(delivery_ids):
+        lock(tx, delivery_id)
         unfinished = (
             select(parcels.c.id).where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(UNFINISHED)).limit(1)
         )
@@ -141,13 +159,20 @@ def hold(tx: Tx, delivery_id: int, why: str) -> bool:
     return held.rowcount > 0
 
 
-def reopen(tx: Tx, delivery_id: int) -> int:
-    """A person wants rows of a delivery to go again: it is open, and its new parcels get a generation of their own."""
+def reopen(tx: Tx, delivery_id: int, overtaken: int = 0) -> int:
+    """A person wants rows of a delivery to go again: it is open, and its new parcels get a generation of their own.
+
+    Args:
+        overtaken: rows that do not go again, because a newer file has settled them since.
+    """
     tx.execute(
         update(deliveries)
         .where(deliveries.c.id == delivery_id)
-        .values(state=DeliveryState.OPEN.value, ended_at=None, note=None, generation=deliveries.c.generation + 1)
-    )
+        .values(
+            state=DeliveryState.OPEN.value, ended_at=None, note=None, generation=deliveries.c.generation + 1,
+            superseded_rows=deliveries.c.superseded_rows + overtaken,
+        )
+    )  # fmt: skip
     return int(tx.execute(select(deliveries.c.generation).where(deliveries.c.id == delivery_id)).scalar_one())
 
 
@@ -158,9 +183,19 @@ def again(tx: Tx, intake_id: int, flow: str, destination: str) -> tuple[int, int
     return row.id, reopen(tx, row.id)
 
 
+def ask(tx: Tx, delivery_id: int) -> bool:
+    """A person wants a refused delivery judged anew: that happens when its file is read again."""
+    asked = tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.REFUSED)
+        .values(state=DeliveryState.ASKED.value, ended_at=None)
+    )
+    return asked.rowcount > 0
+
+
 def forget_refusal(tx: Tx, delivery_id: int) -> None:
     """Takes a refused delivery, which never had a parcel, out of the way of its second judgement."""
-    tx.execute(delete(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.REFUSED))
+    tx.execute(delete(deliveries).where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.ASKED))
 
 
 def balances(tx: Tx, delivery_ids: Sequence[int]) -> dict[int, Balance]:

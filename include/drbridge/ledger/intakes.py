@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, case, delete, func, insert, select, update
 
 from drbridge.contracts import Problem
 from drbridge.ledger.database import Tx, clock, insert_if_new
@@ -69,8 +69,24 @@ def add(tx: Tx, arrival: Arrival, counts: Mapping[str, int], first: Iterable[Pro
         return None
     row = find(tx, arrival.noun, arrival.sha256, arrival.name_key)
     assert row is not None
+    _keep_problems(tx, row.id, counts, first)
+    return int(row.id)
+
+
+def judged_anew(tx: Tx, intake_id: int, arrival: Arrival, counts: Mapping[str, int], first: Iterable[Problem]) -> None:
+    """Writes what a second check of the same bytes found in place of what the first one did."""
+    found = ("accepted", "rejected", "duplicate", "rows", "refusal_code", "refusal_text")
+    tx.execute(
+        update(intakes).where(intakes.c.id == intake_id).values({field: getattr(arrival, field) for field in found})
+    )
+    tx.execute(delete(problems).where(problems.c.intake_id == intake_id, problems.c.delivery_id.is_(None)))
+    tx.execute(delete(problem_counts).where(problem_counts.c.intake_id == intake_id))
+    _keep_problems(tx, intake_id, counts, first)
+
+
+def _keep_problems(tx: Tx, intake_id: int, counts: Mapping[str, int], first: Iterable[Problem]) -> None:
     kept = [
-        {"intake_id": row.id, "line": each.line, "field": each.field, "code": each.code, "text": each.text}
+        {"intake_id": intake_id, "line": each.line, "field": each.field, "code": each.code, "text": each.text}
         for _, each in zip(range(KEPT_PROBLEMS), first, strict=False)
     ]
     if kept:
@@ -78,9 +94,8 @@ def add(tx: Tx, arrival: Arrival, counts: Mapping[str, int], first: Iterable[Pro
     if counts:
         tx.execute(
             insert(problem_counts),
-            [{"intake_id": row.id, "code": code, "count": count} for code, count in counts.items()],
+            [{"intake_id": intake_id, "code": code, "count": count} for code, count in counts.items()],
         )
-    return int(row.id)
 
 
 def sight(tx: Tx, intake_id: int, source: str, seen: Fingerprint) -> None:
@@ -121,6 +136,16 @@ def last_sighting(tx: Tx, source: str, name: str) -> Row[Any] | None:
     ).first()
 
 
+def sighting_in(tx: Tx, intake_id: int, source: str) -> Row[Any] | None:
+    """Where an intake was last seen in a source, renamed since or not."""
+    return tx.execute(
+        select(sightings)
+        .where(sightings.c.intake_id == intake_id, sightings.c.source == source)
+        .order_by(sightings.c.id.desc())
+        .limit(1)
+    ).first()
+
+
 def sightings_of(tx: Tx, source: str, names: Iterable[str]) -> dict[str, Row[Any]]:
     """The newest unrenamed sighting of each name, with the business date of what it is."""
     wanted = list(names)
@@ -137,24 +162,25 @@ def sightings_of(tx: Tx, source: str, names: Iterable[str]) -> dict[str, Row[Any
     return found
 
 
-def was_refused_before(tx: Tx, source: str, name: str, error_prefix: str) -> int | None:
-    """The intake of a file that we marked as refused and a person gave its old name back, if this is one."""
-    marked = sightings.c.renamed_to.startswith(error_prefix, autoescape=True)
-    return tx.execute(
-        select(sightings.c.intake_id)
-        .where(sightings.c.source == source, sightings.c.name == name, marked)
-        .order_by(sightings.c.id.desc())
-        .limit(1)
-    ).scalar()
+def was_given_back(tx: Tx, intake_id: int, source: str, name: str, error_prefix: str) -> bool:
+    """Whether a file that lies there was marked as refused when it was last seen: a person gave its old name back."""
+    last = last_sighting(tx, source, name)
+    if last is None or last.intake_id != intake_id or last.renamed_to is None:
+        return False
+    return str(last.renamed_to).startswith(error_prefix)
 
 
-def renamed(tx: Tx, source: str, name: str, new_name: str) -> None:
-    """The source file has its verdict's name now; its sighting is over, and what looks at it saw is forgotten."""
+def renamed(tx: Tx, intake_id: int, source: str, name: str, new_name: str) -> None:
+    """The source file has its verdict's name now, and what looks at it saw is forgotten.
+
+    Its sighting is over, and so are those of older files that it had replaced under its name.
+    """
     tx.execute(delete(looks).where(looks.c.source == source, looks.c.name == name))
+    its_name = case((sightings.c.intake_id == intake_id, new_name), else_=None)
     tx.execute(
         update(sightings)
         .where(sightings.c.source == source, sightings.c.name == name, sightings.c.renamed_at.is_(None))
-        .values(renamed_to=new_name, renamed_at=clock(tx))
+        .values(renamed_to=its_name, renamed_at=clock(tx))
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, select, update
 
 from drbridge.ledger.database import Tx, clock
+from drbridge.ledger.deliveries import OLDEST_FIRST
 from drbridge.ledger.leases import Lease
 from drbridge.ledger.states import MOVING, DeliveryState, ParcelState
 from drbridge.ledger.tables import attempts, deliveries, intakes, parcels
@@ -35,6 +36,7 @@ class Claim:
     generation: int
     tries: int
     in_doubt: bool
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def next_delivery(tx: Tx, lane: str) -> int | None:
             deliveries.c.state == DeliveryState.OPEN,
             select(parcels.c.id).where(parcels.c.delivery_id == deliveries.c.id, parcels.c.state.in_(MOVING)).exists(),
         )
-        .order_by(deliveries.c.business_at, deliveries.c.id)
+        .order_by(*OLDEST_FIRST)
         .limit(1)
     ).scalar()
 
@@ -162,14 +164,19 @@ def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
 def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
     """What a sender of the lane would send, in order, without claiming it."""
     look = _claimable().where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
-    order = (deliveries.c.business_at, deliveries.c.id, parcels.c.first_row)
-    return [_as_claim(row) for row in tx.execute(look.order_by(*order).limit(limit))]
+    return [_as_claim(row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
 
 
 def _claimable() -> Select[Any]:
     return (
         select(
-            parcels, deliveries.c.intake_id, deliveries.c.destination, intakes.c.noun, intakes.c.sha256, intakes.c.name
+            parcels,
+            deliveries.c.intake_id,
+            deliveries.c.destination,
+            deliveries.c.verdict,
+            intakes.c.noun,
+            intakes.c.sha256,
+            intakes.c.name,
         )
         .join_from(parcels, deliveries)
         .join(intakes)
@@ -179,8 +186,9 @@ def _claimable() -> Select[Any]:
 
 def _as_claim(row: Row[Any]) -> Claim:
     return Claim(
-        row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination, row.first_row,
-        row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN,
+        row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination,
+        row.first_row, row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN,
+        row.verdict,
     )  # fmt: skip
 
 
@@ -264,6 +272,12 @@ def of_delivery(tx: Tx, delivery_id: int, *states: ParcelState) -> list[Row[Any]
     """The parcels of a delivery in the order of their rows, only those in `states` if any are named."""
     look = select(parcels).where(parcels.c.delivery_id == delivery_id).order_by(parcels.c.first_row, parcels.c.id)
     return list(tx.execute(look.where(parcels.c.state.in_(states)) if states else look))
+
+
+def has_any(tx: Tx, delivery_id: int, states: Sequence[ParcelState]) -> bool:
+    """Whether a delivery has a parcel in one of the states."""
+    look = select(parcels.c.id).where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(states))
+    return tx.execute(look.limit(1)).first() is not None
 
 
 def holding(tx: Tx, delivery_id: int, row: int) -> Row[Any] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from drbridge.errors import NotKnownThere
 from drbridge_airflow.operators.brick import Brick
 from drbridge_airflow.policies import work_from
 from drbridge_airflow.triggers.files_quiet import LONGEST_WAIT_SECONDS, FilesQuiet
@@ -35,8 +36,14 @@ class FilesWaiting(Brick):
         from drbridge.exchange.resend import reopen
 
         asked = work_from(context)
-        if opened := reopen(desk, self.dag_id, asked):
-            self.log.info("Opened %d deliveries again (resend %s, asked by %s)", opened, asked.resend, asked.who)
+        again = reopen(desk, self.dag_id, asked)
+        if again.deliveries:
+            self.log.info("Opened %d deliveries (resend %s, asked by %s)", again.deliveries, asked.resend, asked.who)
+        if again.without_source:
+            raise NotKnownThere(
+                f"Not sent again, for its source is not there any more: {', '.join(again.without_source)}",
+                fix="lay the file back under that name and trigger the flow again; the rest of what was asked goes on",
+            )
         seen, names = self._look(desk, context, asked)
         if not names and seen.unquiet:
             self.log.info("Waiting for uploads to end: %s", ", ".join(seen.unquiet))

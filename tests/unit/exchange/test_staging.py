@@ -55,10 +55,10 @@ def test_lines_come_back_as_they_came_without_duplicates_and_contradictions(stag
 
 def test_a_file_is_there_whole_or_not_at_all(staging: Staging) -> None:
     run = staging.begin(CONTRACT, Need(raw=True))
-    assert staging.open("event_outcome", "a" * 64) is None
+    assert staging.open("event_outcome", "a" * 64, "") is None
     run.discard()
     staged = stage(staging, HEADER + row(1), Need(raw=True))
-    assert staging.open("event_outcome", staged.manifest.sha256) is not None
+    assert staging.open("event_outcome", staged.manifest.sha256, staged.manifest.verdict) is not None
 
 
 def test_the_same_bytes_staged_twice_are_one_folder(staging: Staging) -> None:
@@ -100,9 +100,23 @@ def test_halving_goes_down_to_single_rows_and_loses_none(staging: Staging) -> No
     assert single == 37
 
 
+def test_the_same_bytes_judged_otherwise_are_another_folder(staging: Staging) -> None:
+    for_requests = stage(staging, HEADER + row(1), Need(fields=True))
+    for_trace = stage(staging, HEADER + row(1), Need())
+    assert for_requests.folder != for_trace.folder
+    assert staging.open("event_outcome", for_trace.manifest.sha256, for_requests.manifest.verdict) is not None
+
+
 def test_rows_that_a_newer_file_settled_are_left_out_at_that_destination_only(staging: Staging) -> None:
     staged = stage(staging, HEADER + row(1) + row(2), Need(raw=True))
     frames = [frame for _, frame in staged.frames("there", columns=[])]
     staged.supersede("there", frames[0]["line"].head(1))
     assert b"".join(staged.content("there", 0, 1)).decode() == HEADER + row(2)
     assert b"".join(staged.content("elsewhere", 0, 1)).decode() == HEADER + row(1) + row(2)
+
+
+def test_what_a_cut_that_was_rolled_back_left_out_travels(staging: Staging) -> None:
+    staged = stage(staging, HEADER + row(1) + row(2), Need(raw=True))
+    staged.supersede("there", staged.superseded_lines("there").clear().extend_constant(2, 1))
+    staged.supersede("there", staged.superseded_lines("elsewhere"))
+    assert b"".join(staged.content("there", 0, 1)).decode() == HEADER + row(1) + row(2)
