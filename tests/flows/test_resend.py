@@ -1,0 +1,294 @@
+"""Sending again: only what was asked for, once, and never the older over the newer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from drbridge.errors import Unreachable
+from drbridge.exchange import archive as archiving
+from drbridge.exchange.archive import archive
+from drbridge.exchange.desk import Desk
+from drbridge.exchange.resend import reopen
+from drbridge.exchange.resume import due_flows
+from drbridge.exchange.work import Resend, Work
+from drbridge.ledger import deliveries
+from drbridge.ledger.deliveries import Balance
+from drbridge.ledger.tables import audit, parcels, targets
+from drbridge.ports import FileStore, Outside, RestTarget
+from drbridge_sandbox.sandbox import Sandbox
+from tests.flows.chain import NOW, run
+from tests.flows.conftest import SAMPLES
+from tests.flows.test_exam import Unplugged
+
+OUTCOMES, TO_DACS, TO_OUAI = (
+    "sftp://derms_files/outgoing/outcome",
+    "derms_dacs_event_outcome",
+    "derms_ouai_event_outcome",
+)
+SCORES, SCORE_FLOW = "sftp://dacs_files/outgoing/scores", "dacs_derms_device_score"
+ENROLLMENTS, ENROLLMENT_FLOW = "sftp://dacs_files/outgoing/enrollment", "dacs_ouai_enrollment_sync"
+OUTCOME = SAMPLES / "event_outcome" / "EVENT_OUTCOME_20260714T210000Z_4711.csv"
+OLDER_NAME = "EVENT_OUTCOME_20260713T210000Z_4710.csv"
+SCORE = SAMPLES / "device_score" / "SDCSE_0042_00.csv"
+ENROLLMENT = SAMPLES / "enrollment_sync" / "ENROLL_SYNC_20260714T040000Z_0042.csv"
+NIC = OUTCOME.read_text(encoding="utf-8").splitlines()[1].split(",")[5]
+OVER_THRESHOLD = OUTCOME.read_bytes() + b"x,y\n"
+BAD_SCORE = b"".join(SCORE.read_bytes().splitlines(keepends=True)[:2]) + b"x,y,z\n" * 3
+
+
+def states(desk: Desk, flow: str, work: Work = NOW) -> dict[str, str]:
+    return {name: verdict.state for name, verdict in run(desk, flow, work).items()}
+
+
+def asked(file: str, resend: Resend, number: int = 1) -> Work:
+    return Work(run=f"flow/{number}", who="kim", file=file, resend=resend, by_hand=True)
+
+
+def books(desk: Desk) -> dict[str, Balance]:
+    with desk.ledger.read() as tx:
+        rows = tx.execute(deliveries.with_intakes()).all()
+        found = deliveries.balances(tx, [row.id for row in rows])
+    assert all(each.balances for each in found.values()), found
+    return {f"{row.name} > {row.destination}": found[row.id] for row in rows}
+
+
+def acts(desk: Desk) -> list[tuple[str, str]]:
+    with desk.ledger.read() as tx:
+        return [(row.who, row.act) for row in tx.execute(select(audit).order_by(audit.c.id))]
+
+
+def lenient(desk: Desk) -> Desk:
+    site = desk.systems.site.model_copy(update={"reject_threshold_percent": 90.0})
+    return replace(desk, systems=desk.systems.model_copy(update={"site": site}))
+
+
+def time_passes(desk: Desk) -> None:
+    with desk.ledger.write() as tx:
+        tx.execute(update(targets).values(open_until=0.0, not_before=0.0))
+        tx.execute(update(parcels).values(next_at=0.0))
+
+
+def give_back(desk: Desk, source: str, name: str) -> None:
+    store = desk.outside.store(source)
+    store.rename(f"Error-{name}", name)
+    store.close()
+
+
+class OneDown(Outside):
+    """The outside with one store that cannot be reached."""
+
+    def __init__(self, real: Outside, url: str) -> None:
+        self._real, self._url = real, url
+
+    def store(self, url: str) -> FileStore:
+        if url == self._url:
+            raise Unreachable(f"{url} is down")
+        return self._real.store(url)
+
+    def target(self, conn_id: str) -> RestTarget:
+        return self._real.target(conn_id)
+
+
+def test_a_name_given_back_asks_once_however_often_the_file_is_read(desk: Desk, box: Sandbox) -> None:
+    box.drop(OUTCOMES, OUTCOME.name, OVER_THRESHOLD)
+    states(desk, TO_DACS)
+    states(desk, TO_OUAI)
+    give_back(desk, OUTCOMES, OUTCOME.name)
+    box.far("dacs").fault("reject_keys", keys=[NIC])
+    unplugged = Unplugged(desk.outside, desk.systems.stores["ouai_outcome"].url)
+    patient = replace(lenient(desk), outside=unplugged)
+    calls = []
+    for _ in range(3):
+        states(patient, TO_DACS)
+        states(patient, TO_OUAI)
+        calls.append((box.far("dacs").calls(), box.far("derms").calls("acks")))
+    assert acts(desk) == [("a person at the source", "resend failed")]
+    assert calls[0] == calls[-1]
+
+
+def test_the_same_bytes_dropped_again_after_they_were_judged_anew_make_no_call(desk: Desk, box: Sandbox) -> None:
+    box.drop(OUTCOMES, OUTCOME.name, OVER_THRESHOLD)
+    states(desk, TO_DACS)
+    states(desk, TO_OUAI)
+    give_back(desk, OUTCOMES, OUTCOME.name)
+    box.far("dacs").fault("reject_keys", keys=[NIC])
+    for flow in (TO_DACS, TO_OUAI):
+        states(lenient(desk), flow)
+    calls = box.far("dacs").calls(), box.far("derms").calls("acks")
+    box.drop(OUTCOMES, OUTCOME.name, OVER_THRESHOLD)
+    for flow in (TO_DACS, TO_OUAI):
+        states(lenient(desk), flow)
+    assert (box.far("dacs").calls(), box.far("derms").calls("acks")) == calls
+
+
+def test_a_resend_in_one_flow_leaves_the_other_flow_of_the_file_alone(desk: Desk, box: Sandbox) -> None:
+    stored = "s3://ouai_objects/ouai/incoming/outcome"
+    box.far("dacs").fault("reject_keys", keys=[NIC])
+    box.drop(stored, OUTCOME.name, b"somebody else's")
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    states(desk, TO_DACS)
+    states(desk, TO_OUAI)
+    box.place(stored).remove(OUTCOME.name)
+    calls = box.far("dacs").calls()
+    assert states(desk, TO_OUAI, asked(OUTCOME.name, "failed")) == {OUTCOME.name: "settled"}
+    states(desk, TO_DACS, Work())
+    assert acts(desk) == [("kim", "resend failed")]
+    assert box.far("dacs").calls() == calls
+
+
+def test_a_resend_of_a_relay_survives_a_source_that_is_down(desk: Desk, box: Sandbox) -> None:
+    box.drop(ENROLLMENTS, ENROLLMENT.name, ENROLLMENT)
+    states(desk, ENROLLMENT_FLOW)
+    work = asked(ENROLLMENT.name, "all")
+    with pytest.raises(Unreachable):
+        reopen(replace(desk, outside=OneDown(desk.outside, ENROLLMENTS)), ENROLLMENT_FLOW, work)
+    assert states(desk, ENROLLMENT_FLOW, work) == {ENROLLMENT.name: "settled"}
+    assert acts(desk) == [("kim", "resend all")]
+
+
+def test_a_resend_without_its_source_opens_nothing_and_is_told(desk: Desk, box: Sandbox) -> None:
+    box.drop(ENROLLMENTS, ENROLLMENT.name, ENROLLMENT)
+    states(desk, ENROLLMENT_FLOW)
+    box.place(ENROLLMENTS).remove(f"Sent-{ENROLLMENT.name}")
+    told = reopen(desk, ENROLLMENT_FLOW, asked(ENROLLMENT.name, "all"))
+    assert (told.deliveries, told.without_source) == (0, (ENROLLMENT.name,))
+    assert books(desk)[f"{ENROLLMENT.name} > ouai_enrollment"].open == 0
+    assert not [why for _, why in due_flows(desk) if "unfinished" in why]
+
+
+def test_a_file_whose_rows_were_all_refused_has_its_verdict_anew_after_a_resend(desk: Desk, box: Sandbox) -> None:
+    box.drop(SCORES, SCORE.name, SCORE)
+    box.far("derms").fault("status", status=400)
+    assert states(desk, SCORE_FLOW) == {SCORE.name: "refused"}
+    box.far("derms").no_faults()
+    assert states(desk, SCORE_FLOW, asked(SCORE.name, "failed")) == {SCORE.name: "settled"}
+    assert list(box.files(SCORES)) == [f"Sent-{SCORE.name}"]
+    assert not box.files(f"{SCORES}/rejects"), "what was refused then is not refused now"
+
+
+def kill_before_the_note(desk: Desk, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        """A worker that ends here."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archiving.intakes, "renamed", die)
+        with pytest.raises(Killed):
+            states(desk, flow)
+
+
+def test_killed_between_the_renaming_and_its_note_the_next_archive_notes_it(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.drop(SCORES, "SDCSE_9_00.csv", BAD_SCORE)
+    kill_before_the_note(desk, SCORE_FLOW, monkeypatch)
+    assert list(box.files(SCORES)) == ["Error-SDCSE_9_00.csv"]
+    assert archive(desk, SCORE_FLOW, "SDCSE_9_00.csv").state == "refused"
+    give_back(desk, SCORES, "SDCSE_9_00.csv")
+    assert states(lenient(desk), SCORE_FLOW) == {"SDCSE_9_00.csv": "settled"}
+
+
+def test_killed_between_the_renaming_and_its_note_a_resend_finds_the_file(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.drop(SCORES, "SDCSE_9_00.csv", BAD_SCORE)
+    kill_before_the_note(desk, SCORE_FLOW, monkeypatch)
+    archive(desk, SCORE_FLOW, "SDCSE_9_00.csv")
+    assert states(lenient(desk), SCORE_FLOW, asked("SDCSE_9_00.csv", "failed")) == {"SDCSE_9_00.csv": "settled"}
+
+
+@pytest.mark.parametrize("resend", ["failed", "all"])
+def test_a_resend_does_not_put_the_older_over_the_newer(desk: Desk, box: Sandbox, resend: Resend) -> None:
+    box.drop(OUTCOMES, OLDER_NAME, OUTCOME.read_text(encoding="utf-8").replace("SUCCESS", "CANCELLED").encode())
+    box.far("dacs").fault("reject_keys", keys=[NIC])
+    states(desk, TO_DACS)
+    box.far("dacs").no_faults()
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    states(desk, TO_DACS)
+    before = box.far("dacs").effects_of("event_outcome")
+    states(desk, TO_DACS, asked(OLDER_NAME, resend))
+    assert box.far("dacs").effects_of("event_outcome") == before
+    book = books(desk)[f"{OLDER_NAME} > dacs_event_outcome"]
+    assert (book.superseded > 0, book.open) == (True, 0)
+
+
+def test_what_is_in_doubt_does_not_go_over_the_newer(desk: Desk, box: Sandbox) -> None:
+    endpoint = desk.systems.endpoints["dacs_event_outcome"].model_copy(update={"unknown": "park"})
+    endpoints = {**desk.systems.endpoints, endpoint.name: endpoint}
+    careful = replace(desk, systems=desk.systems.model_copy(update={"endpoints": endpoints}))
+    box.drop(OUTCOMES, OLDER_NAME, OUTCOME.read_text(encoding="utf-8").replace("SUCCESS", "CANCELLED").encode())
+    box.far("dacs").fault("status", status=500, times=1)
+    assert states(careful, TO_DACS) == {OLDER_NAME: "needs_person"}
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    states(careful, TO_DACS)
+    before = box.far("dacs").effects_of("event_outcome")
+    states(careful, TO_DACS, asked(OLDER_NAME, "unknown"))
+    assert box.far("dacs").effects_of("event_outcome") == before
+    book = books(desk)[f"{OLDER_NAME} > dacs_event_outcome"]
+    assert (book.parked, book.open) == (0, 0)
+
+
+def test_no_answer_goes_while_rows_of_its_file_are_open(desk: Desk, box: Sandbox) -> None:
+    box.drop(OUTCOMES, OUTCOME.name, OVER_THRESHOLD)
+    box.far("derms").down()
+    states(desk, TO_DACS, Work())
+    states(desk, TO_OUAI, Work())
+    give_back(desk, OUTCOMES, OUTCOME.name)
+    box.far("dacs").down()
+    box.far("derms").up()
+    time_passes(desk)
+    states(lenient(desk), TO_DACS, Work())
+    assert not box.far("derms").effects_of("ack")
+    box.far("dacs").up()
+    time_passes(desk)
+    states(lenient(desk), TO_DACS, Work())
+    (answer,) = box.far("derms").effects_of("ack").values()
+    assert answer["value"].startswith("ERROR")
+    assert answer["effects"] == 1
+
+
+def test_an_answer_in_doubt_can_be_sent_again(desk: Desk, box: Sandbox) -> None:
+    endpoint = desk.systems.endpoints["derms_acks"].model_copy(update={"unknown": "park"})
+    endpoints = {**desk.systems.endpoints, endpoint.name: endpoint}
+    careful = replace(desk, systems=desk.systems.model_copy(update={"endpoints": endpoints}))
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    box.far("derms").fault("status", status=502, times=1)
+    states(careful, TO_DACS)
+    assert books(desk)[f"{OUTCOME.name} > derms_acks"].parked == 1
+    states(careful, TO_DACS, asked(OUTCOME.name, "unknown"))
+    assert books(desk)[f"{OUTCOME.name} > derms_acks"].acked == 1
+    assert len(box.far("derms").effects_of("ack")) == 1
+
+
+def test_rows_judged_on_another_day_are_the_rows_that_travel(desk: Desk, box: Sandbox) -> None:
+    class Later:
+        """A clock that is put on by two days."""
+
+        behind = timedelta(days=2)
+
+        def now(self) -> datetime:
+            return datetime.now(UTC) - self.behind
+
+        def monotonic(self) -> float:
+            return time.monotonic()
+
+    clock = Later()
+    header, *rows = SCORE.read_bytes().splitlines(keepends=True)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    future = rows[0].replace(b"2026-07-13T02:10:00Z", yesterday).replace(b"44:61:32:aa:01", b"44:61:32:aa:77")
+    box.drop(SCORES, "SDCSE_7_00.csv", header + b"".join(rows[:3]) + future)
+    patient = replace(desk, clock=clock)
+    assert states(patient, SCORE_FLOW) == {"SDCSE_7_00.csv": "refused"}
+    clock.behind = timedelta(0)
+    give_back(desk, SCORES, "SDCSE_7_00.csv")
+    assert states(patient, SCORE_FLOW) == {"SDCSE_7_00.csv": "settled"}
+    assert books(desk)["SDCSE_7_00.csv > derms_device_score"].acked == 4
+    assert len(box.far("derms").effects_of("device_score")) == 4
+    assert not box.files(f"{SCORES}/rejects")
