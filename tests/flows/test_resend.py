@@ -171,6 +171,15 @@ def test_a_file_whose_rows_were_all_refused_has_its_verdict_anew_after_a_resend(
     assert not box.files(f"{SCORES}/rejects"), "what was refused then is not refused now"
 
 
+def test_a_resend_finds_a_file_by_any_name_its_bytes_came_under(desk: Desk, box: Sandbox) -> None:
+    for name in (SCORE.name, "SDCSE_0042_01.csv"):
+        box.drop(SCORES, name, SCORE)
+        states(desk, SCORE_FLOW)
+    calls = box.far("derms").calls("deviceScore")
+    states(desk, SCORE_FLOW, asked("SDCSE_0042_01.csv", "all"))
+    assert box.far("derms").calls("deviceScore") == calls + 1
+
+
 def kill_before_the_note(desk: Desk, flow: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         """A worker that ends here."""

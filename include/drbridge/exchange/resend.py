@@ -72,11 +72,12 @@ def wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
     What was accepted of an answer is never sent again: `all` speaks of rows and files.
     """
     since, until = work.since and work.since.timestamp(), work.until and work.until.timestamp()
+    named = None if work.file is None else intakes.seen_as(tx, flow.source, work.wants_name)
     rows = [
         row
         for row in tx.execute(deliveries.with_intakes(flow=flow.name)).all()
         if row.destination in (*flow.deliver, flow.answer)
-        and work.wants_name(row.name)
+        and (named is None or row.intake_id in named)
         and (since is None or row.business_at >= since)
         and (until is None or row.business_at < until)
         and _has_any(tx, flow, row, work.resend)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +144,12 @@ def sighting_in(tx: Tx, intake_id: int, source: str) -> Row[Any] | None:
         .order_by(sightings.c.id.desc())
         .limit(1)
     ).first()
+
+
+def seen_as(tx: Tx, source: str, wants: Callable[[str], bool]) -> set[int]:
+    """Intakes that were seen in a source under a name that is wanted: the same bytes may have come under several."""
+    look = select(sightings.c.intake_id, sightings.c.name).where(sightings.c.source == source)
+    return {row.intake_id for row in tx.execute(look) if wants(row.name)}
 
 
 def sightings_of(tx: Tx, source: str, names: Iterable[str]) -> dict[str, Row[Any]]:
