@@ -87,7 +87,8 @@ def _stay(stage: Stage, console: Console) -> None:
     console.print(
         f"\nThe Airflow UI: [bold]{stage.airflow.url}[/bold]   user [bold]{stage.airflow.user}[/bold]"
         f"   password [bold]{stage.airflow.password}[/bold]\n"
-        f"Look at the ledger: {stage.shell_hint()}\nCtrl-C ends the demo."
+        f"A shell that knows it: [bold]. {os.path.relpath(stage.write_shell())}[/bold], then for example "
+        "`drbridge ledger list` or `airflow dags list`.\nCtrl-C ends the demo."
     )
     while True:
         time.sleep(3600)

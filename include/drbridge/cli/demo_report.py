@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -100,11 +101,15 @@ def _flows(report: Report, console: Console) -> None:
     console.print(table)
 
 
-def _planted(report: Report, console: Console, most: int = 40) -> None:
-    table = Table(title=f"Planted: {len(report.planted)} bad rows and files, the first {most}")
+def _planted(report: Report, console: Console, most_of_file: int = 6) -> None:
+    missed = sum(not each.found for each in report.planted)
+    table = Table(title=f"Planted: {len(report.planted)} bad rows and files, {missed} missed; the first of each file")
     for name in Planted.__dataclass_fields__:
         table.add_column(name, overflow="fold")
-    for each in report.planted[:most]:
-        row = (each.file, str(each.line or "file"), each.planted, each.found or "MISSED")
-        table.add_row(*row, style=None if each.found else "red")
+    shown = Counter[str]()
+    for each in report.planted:
+        shown[each.file] += 1
+        if shown[each.file] <= most_of_file or not each.found:
+            row = (each.file, str(each.line or "file"), each.planted, each.found or "MISSED")
+            table.add_row(*row, style=None if each.found else "red")
     console.print(table)

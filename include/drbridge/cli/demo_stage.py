@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import shutil
 import signal
 import time
@@ -96,9 +97,15 @@ class Stage:
             time.sleep(1)
         self.airflow.api("PATCH", "dags?dag_id_pattern=%25", {"is_paused": False})
 
-    def shell_hint(self) -> str:
-        """How to look at the demo's ledger from a shell."""
-        return f"DRBRIDGE_HOME={self.root} .venv/bin/drbridge ledger list"
+    def write_shell(self) -> Path:
+        """Writes what a shell needs so that `airflow` and `drbridge` in it mean this Airflow and this ledger."""
+        assert self.sandbox is not None
+        wanted = ("AIRFLOW", "DRBRIDGE_", "PATH")
+        env = self.sandbox.env() | {name: text for name, text in self.airflow.env.items() if name.startswith(wanted)}
+        file = self.root / "shell.sh"
+        file.touch(mode=0o600)
+        file.write_text("".join(f"export {name}={shlex.quote(text)}\n" for name, text in sorted(env.items())))
+        return file
 
     def deliver_the_day(self) -> None:
         """Every system lays its files out, as it would over the day."""
