@@ -22,7 +22,6 @@ Fields = Mapping[str, str | None]
 Shape = Literal["file", "chunk", "row", "answer"]
 
 _PAGE = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?<(!doctype\s+)?html\b", re.IGNORECASE)
-_DEEPEST = 5
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,15 @@ def _json(body: bytes) -> JsonValue:
     return value
 
 
-def _find(data: Mapping[str, JsonValue], names: Sequence[str], depth: int = 0) -> str:
-    for name in names:
-        value = data.get(name)
-        if isinstance(value, str) and value:
-            return value
-    for value in data.values():
-        if depth < _DEEPEST and isinstance(value, dict) and (found := _find(value, names, depth + 1)):
-            return found
+def _find(data: Mapping[str, JsonValue], names: Sequence[str]) -> str:
+    """The first text under one of the names, the outermost first; nothing recurses, however deep a reply is nested."""
+    objects = [data]
+    for each in objects:
+        for name in names:
+            value = each.get(name)
+            if isinstance(value, str) and value:
+                return value
+        objects += [value for value in each.values() if isinstance(value, dict)]
     return ""
 
 
