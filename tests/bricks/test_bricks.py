@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from drbridge.errors import Misconfigured, RetryLater
+from drbridge.errors import Misconfigured, Rejected, RetryLater
 from drbridge.ledger import leases
 from drbridge.ledger.deliveries import lane_of
 from drbridge.systems import load
@@ -138,6 +138,22 @@ def test_one_outcome_file_is_carried_by_two_flows_answered_and_renamed_by_the_la
 
 def test_an_answer_owed_to_nobody_is_green(box: Sandbox) -> None:
     assert Run.of("derms_dacs_event_outcome").do(make(Answer, "derms_dacs_event_outcome")) == GREEN
+
+
+def test_an_answer_that_was_refused_is_red_and_says_which_and_what_next(box: Sandbox, tmp_path: Path) -> None:
+    flow = "derms_dacs_event_outcome"
+    day = make_day(1, 200, date(2026, 7, 13), tmp_path / "day")
+    file = next(each for each in day.files if each.url == OUTCOMES)
+    box.drop(file.url, file.name, file.path)
+    run = Run.of(flow)
+    run.do(make(Take, flow, file=file.name), 0)
+    assert run.do(make(Send, flow)) == GREEN
+    box.far("derms").fault("status", status=422, path="/acks")
+    assert run.do(make(Answer, flow)) == RED
+    assert isinstance(run.error, Rejected)
+    assert f"{file.name}: REJECTED" in str(run.error)
+    assert "resend = unknown" in str(run.error)
+    assert run.do(make(Answer, flow)) == GREEN, "it was told once; nothing more is owed in this run"
 
 
 def test_a_file_that_vanished_is_skipped_at_its_archive(box: Sandbox) -> None:

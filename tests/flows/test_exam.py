@@ -226,6 +226,18 @@ def test_other_side_down_then_back_is_delivered_once(exam: Exam) -> None:
     exam.assert_delivered_once(exam.book().acked)
 
 
+@pytest.mark.parametrize("exam", [each for each in CANDIDATES if each.far], ids=str, indirect=True)
+def test_other_side_answers_503_for_long_then_is_back_is_delivered_once(exam: Exam) -> None:
+    name = exam.drop()
+    far = exam.box.far(str(exam.candidate.far))
+    far.fault("status", status=503)
+    for _ in range(exam.desk.systems.endpoints[exam.candidate.destination].max_tries + 1):
+        assert exam.run()[name] == "open"
+    far.no_faults()
+    assert exam.run()[name] == "settled"
+    exam.assert_delivered_once(exam.book().acked)
+
+
 def test_killed_between_send_and_note_is_delivered_once(exam: Exam, tmp_path: Path) -> None:
     name = exam.drop()
     step = "send" if exam.store is None else "relay"

@@ -6,6 +6,7 @@ An endpoint in `systems.toml` names one of these; the field names are those the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,8 @@ from drbridge.systems import Endpoint, Site
 
 Fields = Mapping[str, str | None]
 Shape = Literal["file", "chunk", "row", "answer"]
+
+_PAGE = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?<(!doctype\s+)?html\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -69,46 +72,55 @@ class Operation:
         """The target's own words for a refusal, shortened; never the whole body, which may name customers."""
         data = _json(body)
         if isinstance(data, dict):
-            found = _find(data, ("detail", "message", "messageText", "comments", "title"))
+            found = _find(data, ("detail", "message", "messageText", "comments", "title", "error"))
             return found[:254]
         return ""
 
     def read_answer(self, reply: Reply) -> Answer:
-        """Reads a 2xx reply. An empty body is an answer; a page for humans is none; an error inside is a refusal."""
+        """Reads a 2xx reply. An empty body is an answer; a page for humans is none; an error inside is a refusal.
+
+        A file is taken with 200 or 202, whatever else the body says; other operations answer in JSON.
+        """
         if not reply.body.strip():
             return Answer(True)
-        data = _json(reply.body)
-        if not isinstance(data, dict | list):
+        if _is_page(reply):
             return Answer(False)
+        data = _json(reply.body)
         if isinstance(data, dict) and _says_error(data):
             return Answer(True, self.reason(reply.body) or "it answered 2xx with an error inside")
-        return Answer(True)
+        return Answer(isinstance(data, dict | list) or (self.shape == "file" and reply.status in (200, 202)))
+
+
+def _is_page(reply: Reply) -> bool:
+    kind = next((text for name, text in reply.headers.items() if name.lower() == "content-type"), "")
+    return kind.strip().lower().startswith("text/html") or _PAGE.match(reply.body) is not None
 
 
 def _json(body: bytes) -> JsonValue:
     try:
         value: JsonValue = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value
 
 
 def _find(data: Mapping[str, JsonValue], names: Sequence[str]) -> str:
-    for name in names:
-        value = data.get(name)
-        if isinstance(value, str) and value:
-            return value
-    for value in data.values():
-        if isinstance(value, dict) and (found := _find(value, names)):
-            return found
+    """The first text under one of the names, the outermost first; nothing recurses, however deep a reply is nested."""
+    objects = [data]
+    for each in objects:
+        for name in names:
+            value = each.get(name)
+            if isinstance(value, str) and value:
+                return value
+        objects += [value for value in each.values() if isinstance(value, dict)]
     return ""
 
 
 def _says_error(data: Mapping[str, JsonValue]) -> bool:
-    if data.get("hasError") is True or isinstance(data.get("error"), str | dict):
+    if any(data.get(name) for name in ("error", "errors", "hasError", "problemDetailDocument")):
         return True
     status = data.get("status")
-    return "problemDetailDocument" in data or (isinstance(status, str) and status.upper() in ("ERROR", "FAILURE"))
+    return isinstance(status, str) and status.upper() in ("ERROR", "FAILURE", "FAILED")
 
 
 def _outcomes(rows: Sequence[Fields], site: Site) -> JsonValue:

@@ -9,6 +9,7 @@ import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from drbridge.errors import DrBridgeError
 from drbridge.exchange.operations import Operation
 from drbridge.ledger.parcels import Claim, Outcome
 from drbridge.ledger.states import ParcelState
@@ -18,6 +19,8 @@ from drbridge.systems import Endpoint
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 900.0
 DEFAULT_RETRY_AFTER = 30.0
+LONGEST_RETRY_AFTER = 86_400.0
+NOT_BUILT = "not_built"
 
 
 def back_off(tries: int) -> float:
@@ -26,17 +29,28 @@ def back_off(tries: int) -> float:
 
 
 def retry_after_of(reply: Reply, now: datetime) -> float | None:
-    """The time a reply asks us to stay away, in seconds; it may be given as seconds or as a date."""
+    """The seconds a reply asks us to stay away, given as seconds or as a date; we believe at most a day."""
     value = next((text for name, text in reply.headers.items() if name.lower() == "retry-after"), "").strip()
-    if value.isdigit():
-        return float(value)
     try:
-        moment = parsedate_to_datetime(value) if value else None
-    except ValueError:
+        seconds = float(value) if value.isascii() and value.isdecimal() else _seconds_until(value, now)
+    except (ValueError, OverflowError):
         return None
-    if moment is None:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    moment = parsedate_to_datetime(date)
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+
+
+def judge_unbuilt(error: Exception, claim: Claim) -> Outcome:
+    """What a request means that could not even be built: nothing was sent, and its cause may go away."""
+    why = str(error) if isinstance(error, DrBridgeError) else (
+        f"{type(error).__name__}: {error}. Next: compare the endpoint in systems.toml with the columns of the file"
+    )  # fmt: skip
+    return Outcome(
+        ParcelState.PENDING, NOT_BUILT, f"its request could not be built: {why}", wait_seconds=back_off(claim.tries)
+    )
 
 
 def judge_failure(error: NotSent | Lost, claim: Claim) -> Outcome:
@@ -74,7 +88,7 @@ def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, 
         )  # fmt: skip
     return Outcome(
         ParcelState.PENDING, "misconfigured", f"{endpoint.method} {endpoint.path} answered HTTP {status}", status,
-        wait_seconds=LONGEST_WAIT_SECONDS, stop=True,
+        wait_seconds=LONGEST_WAIT_SECONDS, stop="connection" if status in (401, 403) else "endpoint",
     )  # fmt: skip
 
 

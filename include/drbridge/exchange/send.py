@@ -15,7 +15,7 @@ from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
 from drbridge.exchange.operations import Operation, operation_of
-from drbridge.exchange.outcomes import back_off, judge, judge_failure
+from drbridge.exchange.outcomes import LONGEST_WAIT_SECONDS, NOT_BUILT, judge, judge_failure, judge_unbuilt
 from drbridge.exchange.requests import Requests
 from drbridge.exchange.staging import view_of
 from drbridge.exchange.work import Work
@@ -24,13 +24,16 @@ from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import lane_of
 from drbridge.ledger.leases import Lease
 from drbridge.ledger.parcels import Claim, Outcome, Settled
-from drbridge.ledger.states import ParcelState
-from drbridge.ports import Lost, NotSent, RestTarget
+from drbridge.ledger.states import MOVING, ParcelState
+from drbridge.ports import Call, Lost, NotSent, RestTarget
 from drbridge.systems import Endpoint, Flow
 
 LEASE_NEEDED_SECONDS = 20.0
 KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer than a lease lasts
 CHUNKS_BEFORE_HOLDING = 3
+ROWS_BEFORE_HOLDING = 50
+MOST_TROUBLES = 20
+ANSWERED = (ParcelState.ACKED, ParcelState.REJECTED, ParcelState.SPLIT)  # the target understood the request
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class SendResult:
         held_by: the worker that holds the lane, when it was not ours.
         waiting: why it stopped with rows left, in words.
         calls: what would be sent, in a dry run.
+        troubles: the first files of which something was refused, parked or held, each with the reason.
     """
 
     sent: int = 0
@@ -52,6 +56,7 @@ class SendResult:
     held_by: str | None = None
     waiting: str = ""
     calls: tuple[dict[str, object], ...] = ()
+    troubles: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -61,6 +66,7 @@ class SendResult:
             self.sent + other.sent, self.acked + other.acked, self.rejected + other.rejected,
             self.parked + other.parked, self.open_left + other.open_left, self.held_by or other.held_by,
             "; ".join(filter(None, (self.waiting, other.waiting))), self.calls + other.calls,
+            (self.troubles + other.troubles)[:MOST_TROUBLES],
         )  # fmt: skip
 
 
@@ -83,9 +89,15 @@ def answer(desk: Desk, flow_name: str, work: Work) -> SendResult:
 
 
 def _drain_all(desk: Desk, flow: Flow, endpoints: list[Endpoint], work: Work) -> SendResult:
-    total = SendResult()
+    """Works on each endpoint; one that cannot be worked with does not keep the others from theirs."""
+    total, wrong = SendResult(), None
     for endpoint in endpoints:
-        total = total + (_preview(desk, flow, endpoint) if work.dry_run else _drain(desk, flow, endpoint, work))
+        try:
+            total = total + (_preview(desk, flow, endpoint) if work.dry_run else _drain(desk, flow, endpoint, work))
+        except Misconfigured as error:
+            wrong = wrong or error
+    if wrong is not None:
+        raise wrong
     return total
 
 
@@ -100,7 +112,7 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
             if endpoint.unknown == "park":
                 parcels.park_doubtful(tx, lane)
             if work.by_hand:
-                targets.try_again_now(tx, endpoint.connection)
+                targets.try_again_now(tx, endpoint.connection, endpoint.name)
                 parcels.hurry(tx, lane)
         return asyncio.run(_Sender(desk, flow, endpoint, lease).run())
 
@@ -114,15 +126,32 @@ def _preview(desk: Desk, flow: Flow, endpoint: Endpoint) -> SendResult:
 
 @dataclass
 class _Tally:
-    """What the sender has done so far."""
+    """What the sender has done so far.
+
+    Attributes:
+        setback: why the last parcel that has to go again did not make it.
+        troubles: by file, why a person should look at it.
+    """
 
     sent: int = 0
+    answered: bool = False
+    setback: str = ""
     rows: dict[ParcelState, int] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
 
     def add(self, settled: Settled) -> None:
-        self.sent += 1
-        state = settled.outcome.state
-        self.rows[state] = self.rows.get(state, 0) + settled.claim.rows
+        claim, outcome = settled.claim, settled.outcome
+        self.sent += outcome.code != NOT_BUILT
+        self.rows[outcome.state] = self.rows.get(outcome.state, 0) + claim.rows
+        if outcome.state in ANSWERED:
+            self.answered = True
+        if outcome.state in MOVING:
+            self.setback = outcome.text
+        if outcome.state in (ParcelState.REJECTED, ParcelState.PARKED):
+            self.trouble(claim, f"{outcome.state}, {outcome.text}")
+
+    def trouble(self, claim: Claim, why: str) -> None:
+        self.troubles.setdefault(claim.file_name, f"{claim.file_name}: {why}")
 
 
 class _Sender:
@@ -133,7 +162,7 @@ class _Sender:
         self.operation: Operation = operation_of(endpoint)
         self.requests = Requests(desk, endpoint)
         self.tally = _Tally()
-        self.stop: Outcome | None = None
+        self.stop = ""
         self.waiting = ""
         self._hold(lease)
 
@@ -169,20 +198,17 @@ class _Sender:
         with self.desk.ledger.write() as tx:
             self._hold(leases.keep(tx, self.lease))
             self._write_outcomes(tx, done)
-            if self.stop is not None:
-                return []
-            return self._next(tx, room, busy)
+            return [] if self.stop else self._next(tx, room, busy)
 
     def _write_outcomes(self, tx: Tx, done: list[Settled]) -> None:
-        settled = [self._parked_if_hopeless(each) for each in done]
-        counted = parcels.settle(tx, self.lease, settled)
+        counted = parcels.settle(tx, self.lease, [self._parked_if_hopeless(tx, each) for each in done])
         for each in counted:
             self.tally.add(each)
             if each.outcome.state is ParcelState.SPLIT:
                 parcels.split(tx, each.claim, self._halves(each.claim))
-            if each.outcome.stop:
-                self.stop = each.outcome
-        self._note_health(tx, [each.outcome for each in settled])
+            if each.outcome.code == NOT_BUILT and each.claim.tries >= self.endpoint.max_tries:
+                self._hold_delivery(tx, each.claim, each.outcome.text)
+        self._note_health(tx, [each.outcome for each in done])
         self._hold_hopeless(tx, counted)
         for delivery_id in deliveries.settle(tx, {each.claim.delivery_id for each in counted}):
             row = deliveries.by_id(tx, delivery_id)
@@ -190,23 +216,42 @@ class _Sender:
                 owe_answer(tx, row.intake_id, self.flow, row.business_at)
 
     def _hold_hopeless(self, tx: Tx, counted: list[Settled]) -> None:
-        """A file of which three whole chunks were refused and nothing was taken is held, not ground through."""
-        if not self.operation.can_split:
-            return
-        refused = {each.claim.delivery_id for each in counted if each.outcome.state is ParcelState.REJECTED}
-        for delivery_id, balance in deliveries.balances(tx, list(refused)).items():
-            rows = balance.rejected - deliveries.by_id(tx, delivery_id).rejected_rows
-            if not balance.acked and balance.open and rows >= CHUNKS_BEFORE_HOLDING * self.endpoint.rows:
-                why = f"{self.endpoint.name} refused the first {rows} rows and took none"
-                deliveries.hold(tx, delivery_id, f"{why}; trigger the flow with the file and resend = failed to go on")
+        """A file of which the beginning was refused, and nothing was taken, is held rather than ground through.
 
-    def _parked_if_hopeless(self, each: Settled) -> Settled:
-        in_doubt = each.outcome.state is ParcelState.UNKNOWN
-        hopeless = in_doubt and (each.claim.tries >= self.endpoint.max_tries or self.endpoint.unknown == "park")
-        if not hopeless:
+        The beginning is three whole chunks, or 50 single rows. That is our own definition: a wrong path or a wrong
+        column makes the target refuse every row, and should be seen before 100,000 of them are. A file that a person
+        had go on is not held again: the good rows behind its bad beginning are meant to go.
+        """
+        beginning = CHUNKS_BEFORE_HOLDING * self.endpoint.rows if self.operation.can_split else ROWS_BEFORE_HOLDING
+        refused = {each.claim.delivery_id: each.claim for each in counted if each.outcome.state is ParcelState.REJECTED}
+        for delivery_id, balance in deliveries.balances(tx, list(refused)).items():
+            row = deliveries.by_id(tx, delivery_id)
+            rows = balance.rejected - row.rejected_rows
+            if row.generation == 0 and not balance.acked and balance.open and rows >= beginning:
+                why = f"{self.endpoint.name} refused the first {rows} rows and took none"
+                self._hold_delivery(tx, refused[delivery_id], why)
+
+    def _hold_delivery(self, tx: Tx, claim: Claim, why: str) -> None:
+        why = f"{why}; correct the cause, then trigger the flow with the file and resend = failed to go on"
+        if deliveries.hold(tx, claim.delivery_id, why):
+            self.tally.trouble(claim, f"held, {why}")
+
+    def _parked_if_hopeless(self, tx: Tx, each: Settled) -> Settled:
+        """What is in doubt waits for a person: at once where the policy says so, else after many tries in vain."""
+        if each.outcome.state is not ParcelState.UNKNOWN:
+            return each
+        if self.endpoint.unknown != "park" and not self._tried_in_vain(tx, each.claim):
             return each
         text = f"nobody knows whether it took effect after {each.claim.tries} tries: {each.outcome.text}"
         return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED, code="in_doubt", text=text))
+
+    def _tried_in_vain(self, tx: Tx, claim: Claim) -> bool:
+        """Whether it stays in doubt while its target works: something there succeeded since the try before this.
+
+        In an outage nothing does, however often it is tried.
+        """
+        before = parcels.tried_at(tx, claim.id) if claim.tries >= self.endpoint.max_tries else None
+        return before is not None and targets.worked_since(tx, self.endpoint.connection, before)
 
     def _halves(self, claim: Claim) -> list[parcels.Span]:
         staged = self.requests.staged(claim)
@@ -214,40 +259,46 @@ class _Sender:
 
     def _note_health(self, tx: Tx, outcomes: list[Outcome]) -> None:
         name = self.endpoint.connection
+        if any(outcome.state in ANSWERED for outcome in outcomes):
+            targets.succeeded(tx, name)
         for outcome in outcomes:
             if outcome.retry_after is not None:
                 targets.asked_to_wait(tx, name, outcome.retry_after)
-        failed = [outcome for outcome in outcomes if outcome.target_failed]
-        if len(failed) < len(outcomes):
-            targets.succeeded(tx, name)
-        for outcome in failed:
-            targets.failed(tx, name, outcome.text)
+            if outcome.target_failed:
+                targets.failed(tx, name, outcome.text)
+            if outcome.stop:
+                self.stop = outcome.text
+                targets.stopped(tx, name if outcome.stop == "connection" else self.endpoint.name, outcome.text)
 
     def _next(self, tx: Tx, room: int, busy: bool) -> list[Claim]:
-        """The parcels that may go now: of the oldest delivery only, and only one while the target is being tried."""
-        health = targets.health(tx, self.endpoint.connection)
+        """The parcels that may go now: of the oldest delivery only, and one alone until the target has answered."""
+        health = targets.health(tx, self.endpoint.connection, self.endpoint.name)
         if health.wait_seconds > 0:
             why = health.last_error or "it asked for it"
             self.waiting = f"{self.endpoint.connection} is left alone for {health.wait_seconds:.0f} s: {why}"
+            self.stop = why if health.stopped else ""
             return []
-        if health.failures and busy:
+        alone = health.failures > 0 or not self.tally.answered
+        if alone and busy:
             return []
         delivery_id = parcels.next_delivery(tx, self.lease.lane)
         if delivery_id is None:
             return []
-        claims = parcels.claim(tx, self.lease, delivery_id, 1 if health.failures else room)
+        claims = parcels.claim(tx, self.lease, delivery_id, 1 if alone else room)
         if not claims and not busy and (wait := parcels.wait_of(tx, delivery_id)) is not None:
-            self.waiting = f"the next try is due in {wait:.0f} s"
+            self.waiting = f"the next try is due in {wait:.0f} s. {self.tally.setback}".rstrip(". ")
         return claims
 
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
         """Builds and sends one request, and says what came of it."""
-        started, at = self.desk.clock.monotonic(), self.desk.clock.now().timestamp()
+        started = self.desk.clock.monotonic()
         outcome = await self._outcome(target, claim)
-        return Settled(claim, outcome, at, self.desk.clock.monotonic() - started)
+        return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
 
     async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:
-        call = await asyncio.to_thread(self.requests.build, claim)
+        call = await asyncio.to_thread(self._build, claim)
+        if isinstance(call, Outcome):
+            return call
         if self.lease_ends - self.desk.clock.monotonic() < LEASE_NEEDED_SECONDS:
             return Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over")
         try:
@@ -255,20 +306,30 @@ class _Sender:
         except (NotSent, Lost) as error:
             return judge_failure(error, claim)
         except Misconfigured as error:
-            return Outcome(ParcelState.PENDING, "misconfigured", str(error), wait_seconds=back_off(9), stop=True)
+            return Outcome(
+                ParcelState.PENDING, "misconfigured", str(error), wait_seconds=LONGEST_WAIT_SECONDS, stop="connection"
+            )
         return judge(reply, claim, self.operation, self.endpoint, self.desk.clock.now())
+
+    def _build(self, claim: Claim) -> Call | Outcome:
+        """The request; or, since nothing was sent, an outcome that keeps one bad parcel from stopping the others."""
+        try:
+            return self.requests.build(claim)
+        except Exception as error:
+            return judge_unbuilt(error, claim)
 
     def _result(self) -> SendResult:
         with self.desk.ledger.read() as tx:
             left = parcels.open_rows(tx, self.lease.lane)
-        if self.stop is not None:
+        if self.stop and left:
             raise Misconfigured(
-                f"{self.endpoint.name} cannot be worked with: {self.stop.text}",
+                f"{self.endpoint.name} cannot be worked with: {self.stop}",
                 detail=f"{left} rows wait in {self.lease.lane}",
-                fix=f"correct connection {self.endpoint.connection} or the endpoint path, then run the flow again",
+                fix=f"correct connection {self.endpoint.connection} or the endpoint path, then trigger the flow",
             )
         rows = self.tally.rows
         return SendResult(
             self.tally.sent, rows.get(ParcelState.ACKED, 0), rows.get(ParcelState.REJECTED, 0),
-            rows.get(ParcelState.PARKED, 0), left, None, self.waiting if left else "",
+            rows.get(ParcelState.PARKED, 0), left, None, self.waiting if left else "", (),
+            tuple(self.tally.troubles.values())[:MOST_TROUBLES],
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, select, update
 
@@ -16,11 +16,17 @@ from drbridge.ledger.states import MOVING, DeliveryState, ParcelState
 from drbridge.ledger.tables import attempts, deliveries, intakes, parcels
 
 INSERT_BATCH = 5_000
+LONGEST_CODE = 60
+LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A parcel that this worker may send now, with what it needs to build the request."""
+    """A parcel that this worker may send now, with what it needs to build the request.
+
+    Attributes:
+        at: when it was claimed, by the database's clock.
+    """
 
     id: int
     delivery_id: int
@@ -36,6 +42,7 @@ class Claim:
     generation: int
     tries: int
     in_doubt: bool
+    at: float = 0.0
     verdict: str = ""
 
 
@@ -47,7 +54,7 @@ class Outcome:
         state: what the parcel becomes; PENDING and UNKNOWN come again after `wait_seconds`.
         version: the far side's tag of a stored object.
         retry_after: the target itself asked to be left alone for so long.
-        stop: the target cannot be worked with at all (credentials, path): the whole lane stops with this error.
+        stop: our settings are wrong (login: the whole connection; path: this endpoint): the lane stops with this error.
         target_failed: this speaks of the target's health, not of the parcel.
     """
 
@@ -58,7 +65,7 @@ class Outcome:
     version: str | None = None
     wait_seconds: float = 0.0
     retry_after: float | None = None
-    stop: bool = False
+    stop: Literal["connection", "endpoint"] | None = None
     target_failed: bool = False
 
 
@@ -147,7 +154,7 @@ def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
     """Marks up to `want` parcels of a delivery as under way, those in doubt first, before anything goes on the wire."""
     doubt_first = case((parcels.c.state == ParcelState.UNKNOWN, 0), else_=1)
     rows = tx.execute(
-        _claimable()
+        _claimable(tx)
         .where(parcels.c.delivery_id == delivery_id, parcels.c.next_at <= clock(tx))
         .order_by(doubt_first, parcels.c.first_row)
         .limit(want)
@@ -163,20 +170,20 @@ def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
 
 def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
     """What a sender of the lane would send, in order, without claiming it."""
-    look = _claimable().where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
+    look = _claimable(tx).where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
     return [_as_claim(row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
 
 
-def _claimable() -> Select[Any]:
+def _claimable(tx: Tx) -> Select[Any]:
+    file = intakes.c.noun, intakes.c.sha256, intakes.c.name
     return (
         select(
             parcels,
             deliveries.c.intake_id,
             deliveries.c.destination,
             deliveries.c.verdict,
-            intakes.c.noun,
-            intakes.c.sha256,
-            intakes.c.name,
+            *file,
+            clock(tx).label("at"),
         )
         .join_from(parcels, deliveries)
         .join(intakes)
@@ -186,8 +193,8 @@ def _claimable() -> Select[Any]:
 
 def _as_claim(row: Row[Any]) -> Claim:
     return Claim(
-        row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination,
-        row.first_row, row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN,
+        row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination, row.first_row,
+        row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN, row.at,
         row.verdict,
     )  # fmt: skip
 
@@ -219,8 +226,8 @@ def settle(tx: Tx, lease: Lease, done: Sequence[Settled]) -> list[Settled]:
             )
             .values(
                 state=each.outcome.state.value,
-                code=each.outcome.code or None,
-                text=each.outcome.text[:500] or None,
+                code=_storable(each.outcome.code, LONGEST_CODE),
+                text=_storable(each.outcome.text, LONGEST_TEXT),
                 version=each.outcome.version,
                 next_at=now + each.outcome.wait_seconds,
                 ended_at=now if ended else None,
@@ -234,12 +241,22 @@ def settle(tx: Tx, lease: Lease, done: Sequence[Settled]) -> list[Settled]:
             {
                 "parcel_id": each.claim.id, "epoch": lease.epoch, "at": each.at, "seconds": each.seconds,
                 "outcome": each.outcome.state.value, "status": each.outcome.status,
-                "detail": each.outcome.text[:500] or None,
+                "detail": _storable(each.outcome.text, LONGEST_TEXT),
             }
             for each in done
         ],
     )  # fmt: skip
     return counted
+
+
+def _storable(text: str, longest: int) -> str | None:
+    """Another system's words as every database keeps them: no NUL, no half characters, not too long."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:longest] or None
+
+
+def tried_at(tx: Tx, parcel_id: int) -> float | None:
+    """When the parcel was last tried, by the database's clock; None when no try was noted."""
+    return tx.execute(select(func.max(attempts.c.at)).where(attempts.c.parcel_id == parcel_id)).scalar()
 
 
 def split(tx: Tx, claim: Claim, halves: Sequence[Span]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import case, select, update
+from sqlalchemy import ColumnElement, and_, case, select, update
 
 from drbridge.ledger.database import Tx, clock, insert_if_new
 from drbridge.ledger.tables import targets
@@ -12,6 +12,7 @@ from drbridge.ledger.tables import targets
 FAILURES_TO_OPEN = 5
 FIRST_PAUSE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 900.0
+STOP_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,39 +20,46 @@ class Health:
     """A target as the ledger knows it.
 
     Attributes:
+        failures: in a row, since it last worked.
         wait_seconds: how long to keep away; 0 when it may be called now.
-        probing: the circuit was open and its pause is over: one call finds out.
-        asked_to_wait: the target itself named the time (Retry-After): no person can cut it short.
+        stopped: our own login or path is wrong there: it waits for a person, not for the target to come back.
     """
 
     failures: int
     wait_seconds: float
-    probing: bool
-    asked_to_wait: bool
+    stopped: bool
     last_error: str | None
 
 
-def health(tx: Tx, name: str) -> Health:
-    """How the target fares now."""
+def health(tx: Tx, *names: str) -> Health:
+    """How a target fares now; of several names (a connection and one of its endpoints) the worse."""
     now = clock(tx)
-    row = tx.execute(
-        select(targets, (targets.c.open_until - now).label("open"), (targets.c.not_before - now).label("asked")).where(
-            targets.c.name == name
-        )
-    ).first()
-    if row is None:
-        return Health(0, 0.0, False, False, None)
-    probing = row.failures >= FAILURES_TO_OPEN and row.open <= 0
-    return Health(row.failures, max(row.open, row.asked, 0.0), probing, row.asked > 0, row.last_error)
+    wait = (targets.c.open_until - now).label("open"), (targets.c.not_before - now).label("asked")
+    rows = tx.execute(select(targets, *wait, _is_stopped(tx).label("stopped")).where(targets.c.name.in_(names)))
+    known = [Health(row.failures, max(row.open, row.asked, 0.0), bool(row.stopped), row.last_error) for row in rows]
+    return max(known, key=lambda each: (each.wait_seconds, each.failures), default=Health(0, 0.0, False, None))
 
 
 def succeeded(tx: Tx, name: str) -> None:
-    """It answered sensibly: the circuit closes."""
+    """It answered sensibly: the circuit closes. A stop stays: the answer is to a request that left before it."""
+    _know(tx, name)
+    stopped = _is_stopped(tx)
     tx.execute(
         update(targets)
-        .where(targets.c.name == name, targets.c.failures > 0)
-        .values(failures=0, open_until=0.0, last_error=None)
+        .where(targets.c.name == name)
+        .values(
+            failures=0,
+            open_until=case((stopped, targets.c.open_until), else_=0.0),
+            last_error=case((stopped, targets.c.last_error), else_=None),
+            succeeded_at=clock(tx),
+        )
     )
+
+
+def worked_since(tx: Tx, name: str, moment: float) -> bool:
+    """Whether anything there succeeded after a moment of the database's clock."""
+    look = select(targets.c.name).where(targets.c.name == name, targets.c.succeeded_at > moment)
+    return tx.execute(look).first() is not None
 
 
 def failed(tx: Tx, name: str, error: str) -> None:
@@ -64,20 +72,37 @@ def failed(tx: Tx, name: str, error: str) -> None:
     count = tx.execute(select(targets.c.failures).where(targets.c.name == name)).scalar_one()
     if count >= FAILURES_TO_OPEN:
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(count - FAILURES_TO_OPEN, 10))
-        tx.execute(update(targets).where(targets.c.name == name).values(open_until=now + pause))
+        tx.execute(
+            update(targets).where(targets.c.name == name).values(open_until=_later(targets.c.open_until, now + pause))
+        )
+
+
+def stopped(tx: Tx, name: str, why: str) -> None:
+    """Our login or path is wrong there: like an open circuit for a quarter of an hour, or until a person asks."""
+    _know(tx, name)
+    until = clock(tx) + STOP_SECONDS
+    tx.execute(update(targets).where(targets.c.name == name).values(failures=0, open_until=until, last_error=why[:500]))
 
 
 def asked_to_wait(tx: Tx, name: str, seconds: float) -> None:
     """The target named a time to stay away (Retry-After)."""
     _know(tx, name)
-    until = clock(tx) + seconds
-    longer = case((targets.c.not_before > until, targets.c.not_before), else_=until)
-    tx.execute(update(targets).where(targets.c.name == name).values(not_before=longer))
+    until = _later(targets.c.not_before, clock(tx) + seconds)
+    tx.execute(update(targets).where(targets.c.name == name).values(not_before=until))
 
 
-def try_again_now(tx: Tx, name: str) -> None:
-    """A person asks for a try: the circuit's pause ends, the target's own waiting time does not."""
-    tx.execute(update(targets).where(targets.c.name == name).values(open_until=0.0))
+def try_again_now(tx: Tx, *names: str) -> None:
+    """A person asks for a try: pauses of the circuit and stops end, the target's own waiting time does not."""
+    tx.execute(update(targets).where(targets.c.name.in_(names)).values(open_until=0.0))
+
+
+def _is_stopped(tx: Tx) -> ColumnElement[bool]:
+    """The circuit opens after five failures only; what keeps us away after fewer is a stop."""
+    return and_(targets.c.open_until > clock(tx), targets.c.failures < FAILURES_TO_OPEN)
+
+
+def _later(kept: ColumnElement[float], until: ColumnElement[float]) -> ColumnElement[float]:
+    return case((kept > until, kept), else_=until)
 
 
 def _know(tx: Tx, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from drbridge.errors import RetryLater
+from drbridge.errors import Rejected, RetryLater
 from drbridge_airflow.operators.brick import Brick
 from drbridge_airflow.policies import work_from
 
@@ -67,11 +67,22 @@ class Send(_Sender):
 
 
 class Answer(_Sender):
-    """Sends the acknowledgements that the flow owes its senders; if a sender is down, they wait."""
+    """Sends the acknowledgements that the flow owes its senders; if a sender is down, they wait.
+
+    No `archive` tells what becomes of an answer, so this brick fails when one was refused or waits for a person.
+    """
 
     ui_color = "#ccfbf1"
 
     def _send(self, desk: Desk, asked: Work) -> SendResult:
         from drbridge.exchange.send import answer
 
-        return answer(desk, self.dag_id, asked)
+        result = answer(desk, self.dag_id, asked)
+        if result.troubles:
+            raise Rejected(
+                f"Acknowledgements that did not reach the sender of their file: {len(result.troubles)}",
+                detail="; ".join(result.troubles),
+                fix="ask the other side what it has; then trigger the flow with the file and resend = unknown where "
+                "one is PARKED, failed where it is REJECTED or held",
+            )
+        return result

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from drbridge.errors import Interrupted
 from drbridge.exchange.operations import OPERATIONS
-from drbridge.exchange.outcomes import back_off, judge, judge_failure, retry_after_of
+from drbridge.exchange.outcomes import back_off, judge, judge_failure, judge_unbuilt, retry_after_of
 from drbridge.ledger.parcels import Claim
 from drbridge.ledger.states import ParcelState
 from drbridge.ports import Lost, NotSent, Reply
@@ -28,6 +29,10 @@ def reply(status: int, body: bytes = b"", **headers: str) -> Reply:
     return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, 0.1)
 
 
+def page(body: bytes, kind: str) -> Reply:
+    return reply(200, body, Content_Type=kind)
+
+
 def state(reply_: Reply, operation: str = "post_event_outcome", rows: int = 1) -> ParcelState:
     return judge(reply_, claim(rows), OPERATIONS[operation], ENDPOINT, NOW).state
 
@@ -41,21 +46,54 @@ def test_an_empty_202_is_an_acknowledgement() -> None:
     assert state(reply(202)) is ParcelState.ACKED
 
 
-@pytest.mark.parametrize("body", [b'{"status": "ERROR", "message": "unknown device"}', b'{"hasError": true}'])
-def test_an_error_inside_a_200_is_a_refusal(body: bytes) -> None:
-    assert state(reply(200, body)) is ParcelState.REJECTED
+@pytest.mark.parametrize(
+    "body",
+    [b'{"status": "ERROR", "message": "unknown device"}', b'{"hasError": true}', b'{"status": "failed"}',
+     b'{"errors": ["unknown device"]}', b'{"error": {"code": 7}}'],
+)  # fmt: skip
+@pytest.mark.parametrize("operation", ["post_event_outcome", "device_score_file"])
+def test_an_error_inside_a_200_is_a_refusal(body: bytes, operation: str) -> None:
+    assert state(reply(200, body), operation) is ParcelState.REJECTED
 
 
-@pytest.mark.parametrize("body", [b"<html>Please log in</html>", b"OK", b'"fine"'])
+@pytest.mark.parametrize("body", [b'{"error": ""}', b'{"errors": []}', b'{"hasError": false}', b'{"error": null}'])
+def test_an_empty_error_field_is_no_refusal(body: bytes) -> None:
+    assert state(reply(200, body)) is ParcelState.ACKED
+
+
+@pytest.mark.parametrize("status", [200, 202])
+@pytest.mark.parametrize("body", [b"Accepted", b'"OK"', b"<result>ok</result>", b"[" * 100_000])
+def test_a_file_is_taken_with_200_or_202_whatever_the_body(status: int, body: bytes) -> None:
+    assert state(reply(status, body), "device_score_file") is ParcelState.ACKED
+
+
+@pytest.mark.parametrize(
+    "reply_",
+    [page(b"<html>Please log in</html>", "text/plain"), page(b"\xef\xbb\xbf\n<!DOCTYPE HTML>\n<html>", ""),
+     page(b'<?xml version="1.0"?><html lang="en">', "application/xml"), page(b"Log in", "Text/HTML; charset=utf-8"),
+     page(b'{"accepted": 5}', "text/html")],
+)  # fmt: skip
+@pytest.mark.parametrize("operation", ["post_event_outcome", "device_score_file"])
+def test_a_page_for_humans_is_never_an_answer(reply_: Reply, operation: str) -> None:
+    assert state(reply_, operation) is ParcelState.UNKNOWN
+
+
+def test_an_answer_nested_without_end_breaks_nothing() -> None:
+    assert state(reply(400, b'{"a":' * 100_000)) is ParcelState.REJECTED
+
+
+@pytest.mark.parametrize("body", [b"<result>ok</result>", b"OK", b'"fine"'])
 def test_a_200_that_is_no_answer_leaves_us_in_doubt(body: bytes) -> None:
     assert state(reply(200, body)) is ParcelState.UNKNOWN
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 401, 403, 404, 405, 415])
-def test_wrong_settings_stop_the_lane_and_send_nothing_twice(status: int) -> None:
-    outcome = judge(reply(status), claim(), OPERATIONS["post_event_outcome"], ENDPOINT, NOW)
-    assert outcome.stop
-    assert outcome.state is ParcelState.PENDING
+@pytest.mark.parametrize(
+    ("statuses", "stop"), [((401, 403), "connection"), ((301, 302, 307, 404, 405, 415), "endpoint")]
+)
+def test_a_wrong_login_stops_the_connection_and_a_wrong_path_its_endpoint(statuses: tuple[int], stop: str) -> None:
+    for status in statuses:
+        outcome = judge(reply(status), claim(), OPERATIONS["post_event_outcome"], ENDPOINT, NOW)
+        assert (outcome.stop, outcome.state) == (stop, ParcelState.PENDING)
 
 
 def test_a_404_on_a_record_refuses_the_record() -> None:
@@ -112,6 +150,14 @@ def test_what_never_left_is_pending_and_what_may_have_arrived_is_in_doubt() -> N
     assert judge_failure(Lost("reset"), claim()).state is ParcelState.UNKNOWN
 
 
+@pytest.mark.parametrize("error", [KeyError("NIC"), Interrupted("Its staging is gone", fix="share the folder")])
+def test_what_could_not_be_built_was_not_sent_and_says_the_next_step(error: Exception) -> None:
+    outcome = judge_unbuilt(error, claim())
+    assert (outcome.state, outcome.code, outcome.target_failed) == (ParcelState.PENDING, "not_built", False)
+    assert outcome.wait_seconds > 0
+    assert "Next: " in outcome.text
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -120,9 +166,18 @@ def test_what_never_left_is_pending_and_what_may_have_arrived_is_in_doubt() -> N
         ("Tue, 14 Jul 2026 20:01:00 GMT", 60),
         ("Tue, 14 Jul 2026 19:00:00 GMT", 0),
         ("soon", None),
+        ("²", None),
+        ("\uff11\uff12", None),
+        ("-3", None),
+        ("9" * 10_000, 86_400),
+        ("3600000", 86_400),
+        ("Wed, 14 Jul 2027 20:00:00 GMT", 86_400),
+        ("Wed, 14 Jul 99999999999999999999 20:00:00 GMT", None),
+        (f"Wed, 14 Jul {'9' * 10_000} 20:00:00 GMT", None),
+        ("Sat, 01 Jan 0001 00:00:00 +2359", 0),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(value: str, seconds: float | None) -> None:
     assert retry_after_of(reply(503, Retry_After=value), NOW) == seconds
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from drbridge.contracts import Problem
 from drbridge.ledger import deliveries, intakes, leases, parcels
-from drbridge.ledger.database import Ledger, Tx
+from drbridge.ledger.database import Ledger, Tx, clock
 from drbridge.ledger.deliveries import NewDelivery, lane_of
 from drbridge.ledger.intakes import Arrival
 from drbridge.ledger.leases import Lease
@@ -93,6 +94,30 @@ def test_a_fenced_worker_settles_nothing(ledger: Ledger) -> None:
         assert parcels.settle(tx, late, [come_of(claim, ParcelState.REJECTED)]) == []
         assert parcels.settle(tx, present, [come_of(claim, ParcelState.ACKED)]) != []
         assert parcels.of_delivery(tx, delivery)[0].state == ParcelState.ACKED
+
+
+def test_words_that_no_database_keeps_are_cleaned_before_they_are_written(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = arrive(tx, rows=10)
+        lease = hold(tx)
+        claim = parcels.claim(tx, lease, delivery, 1)[0]
+        refusal = come_of(claim, ParcelState.REJECTED, code="c" * 90, text="no \0such\ud83d device" + "!" * 900)
+        assert parcels.settle(tx, lease, [refusal]) != []
+    with ledger.read() as tx:
+        row = parcels.of_delivery(tx, delivery)[0]
+    assert row.text.startswith("no such? device!")
+    assert (len(row.text), row.code) == (500, "c" * 60)
+
+
+def test_the_database_knows_when_a_parcel_was_last_tried(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = arrive(tx, rows=10)
+        lease = hold(tx)
+        claim = parcels.claim(tx, lease, delivery, 1)[0]
+        assert parcels.tried_at(tx, claim.id) is None
+        assert claim.at == pytest.approx(tx.execute(select(clock(tx))).scalar_one(), abs=3)
+        parcels.settle(tx, lease, [Settled(claim, Outcome(ParcelState.UNKNOWN), claim.at, 0.1)])
+        assert parcels.tried_at(tx, claim.id) == claim.at
 
 
 def test_a_delivery_ends_with_its_last_parcel(ledger: Ledger) -> None:

@@ -1,11 +1,12 @@
-"""Targets: five failures open the circuit, success closes it, Retry-After is kept."""
+"""Targets: five failures open the circuit, success closes it, Retry-After is kept, wrong settings keep us away."""
 
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from drbridge.ledger import targets
-from drbridge.ledger.database import Ledger
+from drbridge.ledger.database import Ledger, clock
 
 
 def test_an_unknown_target_may_be_called(ledger: Ledger) -> None:
@@ -57,3 +58,46 @@ def test_the_longest_waiting_time_asked_for_counts(ledger: Ledger) -> None:
         targets.asked_to_wait(tx, "dacs", 120)
         targets.asked_to_wait(tx, "dacs", 5)
         assert targets.health(tx, "dacs").wait_seconds == pytest.approx(120, abs=3)
+
+
+def test_a_wrong_login_keeps_us_away_for_a_quarter_of_an_hour_or_until_a_person_asks(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        targets.stopped(tx, "derms", "HTTP 401")
+        health = targets.health(tx, "derms")
+        assert health.wait_seconds == pytest.approx(900, abs=3)
+        assert (health.stopped, health.last_error) == (True, "HTTP 401")
+        targets.try_again_now(tx, "derms")
+        assert targets.health(tx, "derms").wait_seconds == 0
+
+
+def test_what_was_under_way_when_we_were_stopped_does_not_end_the_stop(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        targets.stopped(tx, "derms", "HTTP 401")
+        targets.succeeded(tx, "derms")
+        for _ in range(5):
+            targets.failed(tx, "derms", "HTTP 503")
+        assert targets.health(tx, "derms").wait_seconds == pytest.approx(900, abs=3)
+
+
+def test_an_open_circuit_is_no_stop(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        for _ in range(5):
+            targets.failed(tx, "derms", "refused")
+        assert not targets.health(tx, "derms").stopped
+
+
+def test_a_wrong_path_keeps_us_from_its_endpoint_only(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        targets.succeeded(tx, "derms")
+        targets.stopped(tx, "derms_acks", "HTTP 404")
+        assert targets.health(tx, "derms", "derms_acks").stopped
+        assert targets.health(tx, "derms", "derms_scores").wait_seconds == 0
+
+
+def test_it_is_known_whether_a_target_worked_since_a_moment(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        assert not targets.worked_since(tx, "derms", 0.0)
+        targets.succeeded(tx, "derms")
+        now = tx.execute(select(clock(tx))).scalar_one()
+        assert targets.worked_since(tx, "derms", now - 60)
+        assert not targets.worked_since(tx, "derms", now + 1)
