@@ -15,6 +15,7 @@ from drbridge.exchange.archive import archive
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.resend import reopen
 from drbridge.exchange.resume import due_flows
+from drbridge.exchange.send import send
 from drbridge.exchange.work import Resend, Work
 from drbridge.ledger import deliveries
 from drbridge.ledger.deliveries import Balance
@@ -169,6 +170,21 @@ def test_a_file_whose_rows_were_all_refused_has_its_verdict_anew_after_a_resend(
     assert states(desk, SCORE_FLOW, asked(SCORE.name, "failed")) == {SCORE.name: "settled"}
     assert list(box.files(SCORES)) == [f"Sent-{SCORE.name}"]
     assert not box.files(f"{SCORES}/rejects"), "what was refused then is not refused now"
+
+
+def test_a_dry_run_of_a_resend_shows_the_calls_that_the_resend_then_makes(desk: Desk, box: Sandbox) -> None:
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    box.far("dacs").fault("reject_keys", keys=[NIC])
+    states(desk, TO_DACS)
+    box.far("dacs").no_faults()
+    work = asked(OUTCOME.name, "failed")
+    look_first = work.model_copy(update={"dry_run": True})
+    assert reopen(desk, TO_DACS, look_first).would_open == (f"{OUTCOME.name} > dacs_event_outcome",)
+    shown = [call["key"] for call in send(desk, TO_DACS, look_first).calls]
+    before = len(box.far("dacs").requests())
+    states(desk, TO_DACS, work)
+    assert [request["idempotency_key"] for request in box.far("dacs").requests()][before:] == shown
+    assert shown
 
 
 def test_a_resend_finds_a_file_by_any_name_its_bytes_came_under(desk: Desk, box: Sandbox) -> None:

@@ -13,6 +13,7 @@ from drbridge.exchange.receive import fingerprint
 from drbridge.exchange.work import Resend, Work
 from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
+from drbridge.ledger.parcels import Claim
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ledger.tables import audit as audit_table
 from drbridge.ports import AlreadyThere, FileStore
@@ -33,10 +34,12 @@ class Reopened:
     Attributes:
         deliveries: how many were opened.
         without_source: files that would have to be read again and are not at the source any more, by their names.
+        would_open: in a dry run, what would be opened: file and destination.
     """
 
     deliveries: int = 0
     without_source: tuple[str, ...] = ()
+    would_open: tuple[str, ...] = ()
 
 
 def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
@@ -48,11 +51,13 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
     Raises:
         RetryLater: the source cannot be reached; nothing was opened.
     """
-    if work.resend == "nothing" or work.dry_run:
+    if work.resend == "nothing":
         return Reopened()
     flow = desk.systems.flow(flow_name)
     with desk.ledger.read() as tx:
-        chosen = [] if _was_done(tx, work.run) else wanted(tx, flow, work)
+        chosen = [] if _was_done(tx, work.run) else _wanted(tx, flow, work)
+    if work.dry_run:
+        return Reopened(would_open=tuple(f"{row.name} > {row.destination}" for row in chosen))
     missing = _names_back(desk, flow, chosen) if chosen and work.resend != "unknown" else set[int]()
     lost = {row.id: row.name for row in chosen if row.intake_id in missing and _needs_bytes(desk, row)}
     with desk.ledger.write() as tx:
@@ -66,7 +71,13 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
     return Reopened(opened, tuple(sorted(set(lost.values()))))
 
 
-def wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
+def calls_again(tx: Tx, flow: Flow, destination: str, work: Work) -> list[Claim]:
+    """What the run's `resend` would send to a destination, without opening anything: for a dry run."""
+    chosen = [row for row in _wanted(tx, flow, work) if row.destination == destination]
+    return [claim for row in chosen for claim in parcels.as_sent_again(tx, row, STATES[work.resend])]
+
+
+def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
     """Deliveries of the window with anything that the run's `resend` speaks of; answers before what they answer.
 
     What was accepted of an answer is never sent again: `all` speaks of rows and files.

@@ -17,6 +17,7 @@ from drbridge.exchange.lanes import working_on
 from drbridge.exchange.operations import Operation, operation_of
 from drbridge.exchange.outcomes import LONGEST_WAIT_SECONDS, NOT_BUILT, judge, judge_failure, judge_unbuilt
 from drbridge.exchange.requests import Requests
+from drbridge.exchange.resend import calls_again
 from drbridge.exchange.staging import view_of
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries, leases, parcels, targets
@@ -93,7 +94,9 @@ def _drain_all(desk: Desk, flow: Flow, endpoints: list[Endpoint], work: Work) ->
     total, wrong = SendResult(), None
     for endpoint in endpoints:
         try:
-            total = total + (_preview(desk, flow, endpoint) if work.dry_run else _drain(desk, flow, endpoint, work))
+            total = total + (
+                _preview(desk, flow, endpoint, work) if work.dry_run else _drain(desk, flow, endpoint, work)
+            )
         except Misconfigured as error:
             wrong = wrong or error
     if wrong is not None:
@@ -117,10 +120,11 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
         return asyncio.run(_Sender(desk, flow, endpoint, lease).run())
 
 
-def _preview(desk: Desk, flow: Flow, endpoint: Endpoint) -> SendResult:
+def _preview(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult:
     requests = Requests(desk, endpoint)
     with desk.ledger.read() as tx:
         claims = parcels.waiting(tx, lane_of(flow.name, endpoint.name))
+        claims += calls_again(tx, flow, endpoint.name, work)
     return SendResult(open_left=sum(claim.rows for claim in claims), calls=tuple(map(requests.preview, claims)))
 
 

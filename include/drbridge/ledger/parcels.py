@@ -174,6 +174,29 @@ def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
     return [_as_claim(row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
 
 
+def as_sent_again(tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> list[Claim]:
+    """What would be sent if a delivery's settled parcels went again: in a new generation, those in doubt as they are.
+
+    Args:
+        delivery: as `deliveries.with_intakes` gives it.
+    """
+    claims = []
+    for row in of_delivery(tx, delivery.id, *states):
+        generation, key = row.generation, row.key
+        if row.state != ParcelState.PARKED:
+            generation = delivery.generation + 1
+            span = Span(row.first_row, row.last_row, row.rows)
+            key = idempotency_key(delivery.sha256, delivery.destination, span, generation)
+        claims.append(
+            Claim(
+                row.id, delivery.id, delivery.intake_id, delivery.noun, delivery.sha256, delivery.name,
+                delivery.destination, row.first_row, row.last_row, row.rows, key, generation, 1, False,
+                verdict=delivery.verdict,
+            )
+        )  # fmt: skip
+    return claims
+
+
 def _claimable(tx: Tx) -> Select[Any]:
     file = intakes.c.noun, intakes.c.sha256, intakes.c.name
     return (

@@ -39,6 +39,8 @@ class FilesWaiting(Brick):
         again = reopen(desk, self.dag_id, asked)
         if again.deliveries:
             self.log.info("Opened %d deliveries (resend %s, asked by %s)", again.deliveries, asked.resend, asked.who)
+        if again.would_open:
+            self.log.info("Dry run: it would send again %s", ", ".join(again.would_open))
         if again.without_source:
             raise NotKnownThere(
                 f"Not sent again, for its source is not there any more: {', '.join(again.without_source)}",
