@@ -12,6 +12,8 @@ from drbridge.ledger.database import Tx, clock, insert_if_new
 from drbridge.ledger.states import MOVING, SETTLED, UNFINISHED, DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
 
+OLDEST_FIRST = (deliveries.c.business_at, deliveries.c.version_at, deliveries.c.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:

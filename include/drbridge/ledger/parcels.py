@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, select, update
 
 from drbridge.ledger.database import Tx, clock
+from drbridge.ledger.deliveries import OLDEST_FIRST
 from drbridge.ledger.leases import Lease
 from drbridge.ledger.states import MOVING, DeliveryState, ParcelState
 from drbridge.ledger.tables import attempts, deliveries, intakes, parcels
@@ -136,7 +137,7 @@ def next_delivery(tx: Tx, lane: str) -> int | None:
             deliveries.c.state == DeliveryState.OPEN,
             select(parcels.c.id).where(parcels.c.delivery_id == deliveries.c.id, parcels.c.state.in_(MOVING)).exists(),
         )
-        .order_by(deliveries.c.business_at, deliveries.c.id)
+        .order_by(*OLDEST_FIRST)
         .limit(1)
     ).scalar()
 
