@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import update
 
-from drbridge.adapters.outside import ConnectionsOutside, environment_connection
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.resume import due_flows
-from drbridge.exchange.staging import Staging
 from drbridge.ledger import deliveries, intakes, leases, parcels
-from drbridge.ledger.database import Ledger, Tx, clock
+from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import NewDelivery, lane_of
 from drbridge.ledger.intakes import Arrival
 from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import DeliveryState
 from drbridge.ledger.tables import parcels as parcels_table
-from drbridge.systems import DEFAULT_FILE, load
 
 FLOW, TO = "dacs_derms_device_score", "derms_device_score"
 LANE = lane_of(FLOW, TO)
-
-
-@pytest.fixture
-def desk(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    staging = Staging(tmp_path_factory.mktemp("staging").as_uri())
-    return Desk(load(DEFAULT_FILE), ledger, staging, ConnectionsOutside(environment_connection))
 
 
 def deliver(tx: Tx, sha: str, business_at: float, wait_seconds: float = 0.0) -> int:
