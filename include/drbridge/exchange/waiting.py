@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, and_, or_, select
@@ -62,6 +63,7 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
         RetryLater: the source cannot be listed. A lost connection is never "nothing there".
     """
     flow = desk.systems.flow(flow_name)
+    by_age = partial(_age_key, flow)
     store = desk.outside.store(flow.source)
     try:
         entries = store.list()
@@ -69,7 +71,7 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
             intakes.patrolled(tx, flow.name)
         wanted = [entry for entry in entries if _is_wanted(desk, flow, entry.name, work)]
         seen = _sightings(desk, flow, wanted)
-        unknown = sorted((each for each in wanted if not _is_known(seen, each)), key=lambda each: _age_key(flow, each))
+        unknown = sorted((entry for entry in wanted if not _is_known(seen, entry)), key=by_age)
         new = _look_into(desk, flow, store, unknown, {entry.name for entry in entries})
     finally:
         store.close()
@@ -78,9 +80,9 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
     gone = [
         row.name for row in set_aside(desk, flow, entries) if work.wants_name(row.name) and _is_of_its_day(row, work)
     ]
-    names = [entry.name for entry in sorted([*moving, *new.quiet], key=lambda entry: _age_key(flow, entry))]
-    names += [entry.name for entry in sorted(halted, key=lambda entry: _age_key(flow, entry))]
-    names = list(dict.fromkeys([*names, *gone, *(_settled_in_window(desk, flow, work) if work.settled_too else ())]))
+    names = [each.name for rank in ([*moving, *new.quiet], halted) for each in sorted(rank, key=by_age)]
+    settled = _settled_in_window(desk, flow, work) if work.settled_too else []
+    names = list(dict.fromkeys([*names, *gone, *settled]))
     not_looked_at = len(unknown) - len(new.quiet) - len(new.unquiet) - len(new.unreadable)
     return Look(
         ready=tuple(names[:MOST_FILES]),
