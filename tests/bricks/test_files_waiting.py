@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from drbridge.errors import Unreachable
+from drbridge.adapters.sftp import SftpStore
+from drbridge.errors import NotAllowed, Rejected, Unreachable
 from drbridge_airflow.operators import Archive, Send, Take
 from drbridge_airflow.sensors import FilesWaiting
 from drbridge_airflow.triggers.files_quiet import FilesQuiet
@@ -99,6 +101,29 @@ def test_a_resend_is_carried_out_once_however_often_the_run_is_cleared(box: Sand
         again.do(make(FilesWaiting, SCORE_FLOW))
         assert again.do(make(Send, SCORE_FLOW)) == GREEN
     assert box.far("derms").calls("deviceScore") == 2
+
+
+@pytest.mark.parametrize(("names", "colour"), [([FIRST], RED), ([FIRST, SECOND], GREEN)])
+def test_files_that_cannot_be_read_are_told_and_stop_no_other(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch, names: list[str], colour: str
+) -> None:
+    ends_hash = SftpStore.ends_hash
+
+    def forbid(store: SftpStore, name: str, size: int) -> str:
+        if name == FIRST:
+            raise NotAllowed("The content server does not let us read it")
+        return ends_hash(store, name, size)
+
+    monkeypatch.setattr(SftpStore, "ends_hash", forbid)
+    for name in names:
+        box.drop(SCORES, name, scores())
+    run = Run.of(SCORE_FLOW)
+    assert run.do(make(FilesWaiting, SCORE_FLOW)) == colour
+    if colour == RED:
+        assert isinstance(run.error, Rejected)
+        assert f"{FIRST}: The content server does not let us read it" in run.error.detail
+    else:
+        assert run.results["fileswaiting", -1] == [SECOND]
 
 
 def test_a_server_that_does_not_answer_is_never_taken_for_an_empty_folder(box: Sandbox) -> None:

@@ -108,6 +108,8 @@ def _book(desk: Desk, flow: Flow, name: str) -> _Book | None:
 def _reason(tx: Tx, delivery: Row[Any]) -> str:
     if delivery.note:
         return str(delivery.note)
+    if parked := parcels.of_delivery(tx, delivery.id, ParcelState.PARKED):
+        return str(parked[0].text)
     refused = parcels.of_delivery(tx, delivery.id, ParcelState.REJECTED)
     return f"every row was refused, the first with: {refused[0].text}" if refused else "every row was refused"
 
@@ -137,7 +139,8 @@ def _judge(book: _Book, flow: Flow, name: str) -> Verdict:
     if any(row.id in book.moving for row in mine) or len(mine) < len(flow.deliver):
         return Verdict(name, "open", f"{name} is not settled yet. {told}", counts)
     if any(row.state not in SETTLED for row in mine):
-        return Verdict(name, "needs_person", f"{name} waits for a person. {told}", counts)
+        why = "; ".join(sorted({book.reasons[row.id] for row in mine if row.state not in SETTLED}))
+        return Verdict(name, "needs_person", f"{name} waits for a person: {why}. {told}", counts)
     refused = [row for row in mine if book.was_refused(row)]
     if refused:
         why = book.reasons[refused[0].id]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from drbridge.errors import Unreachable
 from drbridge.exchange.desk import Desk
 from drbridge.ledger import leases
 from drbridge.ledger.leases import Lease
+
+KEEP_EVERY_SECONDS = 30.0
 
 
 @contextmanager
@@ -29,3 +31,22 @@ def _give_back(desk: Desk, lease: Lease) -> None:
             leases.release(tx, lease)
     except Unreachable:
         pass  # the lease expires by itself
+
+
+def keeper(desk: Desk, *held: Lease) -> Callable[[], None]:
+    """Gives a function to call all through long work: now and then it makes the leases long again.
+
+    It raises Fenced when another worker took one of the lanes over.
+    """
+    last = desk.clock.monotonic()
+
+    def keep() -> None:
+        nonlocal last
+        if desk.clock.monotonic() - last < KEEP_EVERY_SECONDS:
+            return
+        with desk.ledger.write() as tx:
+            for lease in held:
+                leases.keep(tx, lease)
+        last = desk.clock.monotonic()
+
+    return keep

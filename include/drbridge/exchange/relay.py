@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from drbridge.errors import Misconfigured, RetryLater
+from drbridge.errors import DrBridgeError, RetryLater
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.lanes import working_on
-from drbridge.exchange.outcomes import back_off
+from drbridge.exchange.gone import come_back
+from drbridge.exchange.lanes import keeper, working_on
+from drbridge.exchange.outcomes import LONGEST_WAIT_SECONDS, back_off
 from drbridge.exchange.receive import OpenFile, Received, fingerprint, known_intake, read_file, write_down
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries, leases, parcels, targets
@@ -44,18 +45,28 @@ class RelayResult:
 
 
 def relay(desk: Desk, flow_name: str, file_name: str, work: Work) -> list[RelayResult]:
-    """Relays one file to every store that the flow delivers to.
+    """Relays one file to every store that the flow delivers to; one that fails keeps nothing from the others.
 
     Raises:
         RetryLater: source or store cannot be reached, or the file is still changing.
+        DrBridgeError: a store does not take it; the ledger knows, and the next run tries again.
     """
     flow = desk.systems.flow(flow_name)
     stores = [each for name in flow.deliver if isinstance(each := desk.systems.destination(name), Store)]
     source = desk.outside.store(flow.source)
+    results: list[RelayResult] = []
+    failures: list[DrBridgeError] = []
     try:
-        return [_relay_to(desk, flow, source, store, file_name, work) for store in stores]
+        for store in stores:
+            try:
+                results.append(_relay_to(desk, flow, source, store, file_name, work))
+            except DrBridgeError as error:
+                failures.append(error)
     finally:
         source.close()
+    if failures:
+        raise failures[0]
+    return results
 
 
 def _relay_to(desk: Desk, flow: Flow, source: FileStore, store: Store, name: str, work: Work) -> RelayResult:
@@ -92,7 +103,9 @@ class _Relay:
     def run(self, lease: Lease, target_name: str) -> RelayResult:
         """Streams the file into a hidden upload, writes down what it is, and only then lets it be seen."""
         with ExitStack() as stack:
-            sink = _Sink(self._target(stack), target_name, self.seen.size, stack)
+            sink = _Sink(stack, self.seen.size)
+            if self._may_be_called():
+                sink.begin(self._target, target_name)
             received = read_file(self.desk, self.flow, self.seen, sink.beside(self._open), lease)
             sha = received.report.sha256
             lane = stack.enter_context(working_on(self.desk, relay_lane_of(self.flow.name, self.store.name, sha)))
@@ -104,7 +117,7 @@ class _Relay:
             if claim.file_name != target_name:
                 outcome = Outcome(ParcelState.PENDING, "renamed", f"goes under its first name {claim.file_name}")
             else:
-                outcome = self._complete(sink, received, claim)
+                outcome = self._complete(sink, received, claim, keeper(self.desk, lease, lane))
             self._settle(lane, claim, outcome)
         if claim.file_name != target_name:
             return self.run(lease, claim.file_name)
@@ -113,16 +126,15 @@ class _Relay:
     def _open(self) -> AbstractContextManager[Iterator[bytes]]:
         return self.source.open(self.seen.name)
 
-    def _target(self, stack: ExitStack) -> FileStore | None:
-        """The store to upload into, or None while it is to be left alone."""
+    def _may_be_called(self) -> bool:
+        """Whether the store is not being left alone after failures."""
         with self.desk.ledger.write() as tx:
             if self.work.by_hand:
                 targets.try_again_now(tx, self.store.connection)
-            if targets.health(tx, self.store.connection).wait_seconds > 0:
-                return None
-        target = self.desk.outside.store(self.store.url)
-        stack.callback(target.close)
-        return target
+            return targets.health(tx, self.store.connection).wait_seconds <= 0
+
+    def _target(self) -> FileStore:
+        return self.desk.outside.store(self.store.url)
 
     def _claim(self, lane: Lease, received: Received) -> tuple[Claim | None, str]:
         """Writes the arrival down and marks its parcel as under way, before the upload is completed."""
@@ -135,39 +147,48 @@ class _Relay:
             if row is None or row.state in SETTLED:
                 return None, f"the same bytes were delivered before as {intake.name}"
             parcels.doubt_older_epochs(tx, lane)
+            come_back(tx, row.id)
             parcels.hurry(tx, lane.lane)
             claims = parcels.claim(tx, lane, row.id, 1)
             return (claims[0], "") if claims else (None, "a person must decide about it first")
 
-    def _complete(self, sink: _Sink, received: Received, claim: Claim) -> Outcome:
-        """Lets the object be seen; what lies there already is compared, never overwritten unless we put it there."""
-        if sink.upload is None or sink.error is not None:
-            why = str(sink.error) if sink.error else f"{self.store.name} is being left alone after failures"
-            return Outcome(
-                ParcelState.PENDING, "unreachable", why, wait_seconds=back_off(claim.tries),
-                target_failed=sink.error is not None,
-            )  # fmt: skip
+    def _complete(self, sink: _Sink, received: Received, claim: Claim, keep: Callable[[], None]) -> Outcome:
+        """Lets the object be seen, and says what came of it; a failure is noted before the task tells of it."""
+        if sink.error is None and sink.upload is not None:
+            try:
+                return self._put_in_place(sink.upload, received, claim, keep)
+            except RetryLater as error:
+                sink.error = error
+                return _failed(ParcelState.UNKNOWN, "no_answer", error, back_off(claim.tries))
+            except DrBridgeError as error:
+                sink.error = error
+        if sink.error is None:
+            text = f"{self.store.name} is being left alone after failures"
+            return Outcome(ParcelState.PENDING, "unreachable", text, wait_seconds=back_off(claim.tries))
+        if isinstance(sink.error, RetryLater):
+            return _failed(ParcelState.PENDING, "unreachable", sink.error, back_off(claim.tries))
+        return _failed(ParcelState.PENDING, "misconfigured", sink.error, LONGEST_WAIT_SECONDS)
+
+    def _put_in_place(self, upload: Upload, received: Received, claim: Claim, keep: Callable[[], None]) -> Outcome:
+        """Completes the upload; what lies there already is compared, never overwritten unless we put it there."""
         try:
-            entry = sink.upload.complete(received.report.sha256, self._ours_there(claim))
-            return Outcome(ParcelState.ACKED, "stored", version=entry.version)
+            entry = upload.complete(received.report.sha256, self._ours_there(claim))
         except AlreadyThere as there:
-            return self._compare(there.entry, received.report.sha256)
-        except RetryLater as error:
-            sink.error = error
-            wait = back_off(claim.tries)
-            return Outcome(ParcelState.UNKNOWN, "no_answer", str(error), wait_seconds=wait, target_failed=True)
+            return self._compare(there.entry, received.report.sha256, keep)
+        return Outcome(ParcelState.ACKED, "stored", version=entry.version)
 
     def _ours_there(self, claim: Claim) -> str | None:
         """The version of the object of this name that we ourselves put there before, if we did."""
         with self.desk.ledger.read() as tx:
             return parcels.version_put(tx, self.store.name, claim.file_name)
 
-    def _compare(self, entry: Entry, sha: str) -> Outcome:
-        there = self.desk.outside.store(self.store.url)
+    def _compare(self, entry: Entry, sha: str, keep: Callable[[], None]) -> Outcome:
+        there = self._target()
         digest = sha256()
         try:
             with there.open(entry.name) as chunks:
                 for chunk in chunks:
+                    keep()
                     digest.update(chunk)
         finally:
             there.close()
@@ -201,18 +222,27 @@ class _Relay:
         return RelayResult(self.seen.name, self.store.name, state, text, report.rows, report.rejected, report.sha256)
 
 
+def _failed(state: ParcelState, code: str, error: DrBridgeError, wait_seconds: float) -> Outcome:
+    return Outcome(state, code, str(error), wait_seconds=wait_seconds, target_failed=True)
+
+
 class _Sink:
     """Where the bytes go while they are checked. When it fails the check goes on, so that the arrival is known."""
 
-    def __init__(self, store: FileStore | None, name: str, size: int, stack: ExitStack) -> None:
-        self.error: RetryLater | Misconfigured | None = None
+    def __init__(self, stack: ExitStack, size: int) -> None:
+        self.error: DrBridgeError | None = None
         self.upload: Upload | None = None
+        self._stack, self._size = stack, size
         self._fresh = True
-        if store is not None:
-            try:
-                self.upload = stack.enter_context(store.upload(name, size))
-            except (RetryLater, Misconfigured) as error:
-                self.error = error
+
+    def begin(self, open_store: Callable[[], FileStore], name: str) -> None:
+        """Opens the upload."""
+        try:
+            store = open_store()
+            self._stack.callback(store.close)
+            self.upload = self._stack.enter_context(store.upload(name, self._size))
+        except DrBridgeError as error:
+            self.error = error
 
     def beside(self, open_file: OpenFile) -> OpenFile:
         """The same file, its bytes also going into the upload the first time it is read."""
@@ -238,5 +268,5 @@ class _Sink:
             return
         try:
             self.upload.write(chunk)
-        except (RetryLater, Misconfigured) as error:
+        except DrBridgeError as error:
             self.error = error

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from drbridge.exchange.desk import Desk
 from drbridge.ledger import intakes, leases, targets
 from drbridge.ledger.database import Tx, clock
+from drbridge.ledger.deliveries import OLDEST_FIRST
 from drbridge.ledger.states import MOVING, DeliveryState
 from drbridge.ledger.tables import deliveries, parcels
 from drbridge.systems import Systems
@@ -18,7 +19,7 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
     """Flows to wake now, each with the reason. Nothing is sent here."""
     due: dict[str, str] = {}
     with desk.ledger.read() as tx:
-        for name, lane, destination in _open_lanes(tx):
+        for name, lane, destination in _due_lanes(tx):
             known = desk.systems.flows.get(name)
             if known is None or not desk.systems.is_on(known):
                 continue
@@ -31,17 +32,21 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
     return sorted(due.items())
 
 
-def _open_lanes(tx: Tx) -> list[tuple[str, str, str]]:
-    """Lanes whose oldest waiting parcel is due."""
-    soonest = func.min(parcels.c.next_at)
-    look = (
-        select(deliveries.c.flow, deliveries.c.lane, deliveries.c.destination)
+def _due_lanes(tx: Tx) -> list[tuple[str, str, str]]:
+    """Lanes of which a sender would send something now: of the oldest delivery, which the others wait behind."""
+    place = func.row_number().over(partition_by=deliveries.c.lane, order_by=OLDEST_FIRST)
+    queue = (
+        select(
+            deliveries.c.flow, deliveries.c.lane, deliveries.c.destination,
+            func.min(parcels.c.next_at).label("next_at"), place.label("place"),
+        )
         .join_from(deliveries, parcels)
         .where(deliveries.c.state == DeliveryState.OPEN, parcels.c.state.in_(MOVING))
-        .group_by(deliveries.c.flow, deliveries.c.lane, deliveries.c.destination)
-        .having(soonest <= clock(tx))
-    )
-    return [(row.flow, row.lane, row.destination) for row in tx.execute(look)]
+        .group_by(deliveries.c.id)
+        .subquery()
+    )  # fmt: skip
+    due = select(queue).where(queue.c.place == 1, queue.c.next_at <= clock(tx))
+    return [(row.flow, row.lane, row.destination) for row in tx.execute(due)]
 
 
 def _may_be_called(tx: Tx, systems: Systems, destination: str) -> bool:
@@ -49,4 +54,4 @@ def _may_be_called(tx: Tx, systems: Systems, destination: str) -> bool:
         connection = systems.destination(destination).connection
     except KeyError:
         return False
-    return targets.health(tx, connection).wait_seconds <= 0
+    return targets.health(tx, connection, destination).wait_seconds <= 0

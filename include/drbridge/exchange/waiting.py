@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, or_, select
 
 from drbridge.contracts import CONTRACTS
+from drbridge.errors import BadInput, Rejected, Unstable
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.gone import SOURCE_GONE, set_aside, told
 from drbridge.exchange.work import Work
-from drbridge.ledger import deliveries, intakes, runs
-from drbridge.ledger.database import Tx, clock, insert_if_new
+from drbridge.ledger import intakes, runs
+from drbridge.ledger.database import Tx
 from drbridge.ledger.intakes import Fingerprint
-from drbridge.ledger.states import SETTLED
+from drbridge.ledger.states import MOVING, SETTLED, DeliveryState, ParcelState
+from drbridge.ledger.tables import deliveries, parcels, sightings
 from drbridge.ledger.tables import intakes as intakes_table
-from drbridge.ledger.tables import looks, sightings
 from drbridge.ports import Entry, FileStore
 from drbridge.systems import Flow
 
@@ -30,14 +33,27 @@ class Look:
     """One look at a flow's source.
 
     Attributes:
-        ready: names to work on now, oldest business date first, at most 200.
+        ready: names to work on now, at most 200: oldest business date first, then those that wait for a person.
         unquiet: files seen that may still be growing: look again.
-        left: how many ready files did not fit into this run.
+        left: how many files did not fit into this run.
+        unreadable: files that cannot be looked into, each with the reason.
+        gone: what to do about files that went away before they were relayed; their names are among the ready ones.
     """
 
     ready: tuple[str, ...]
     unquiet: tuple[str, ...]
     left: int = 0
+    unreadable: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _New:
+    """Files that the ledger does not know yet, by what a look into them says."""
+
+    quiet: list[Entry] = field(default_factory=list)
+    unquiet: list[Entry] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 def look(desk: Desk, flow_name: str, work: Work) -> Look:
@@ -47,26 +63,34 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
         RetryLater: the source cannot be listed. A lost connection is never "nothing there".
     """
     flow = desk.systems.flow(flow_name)
+    by_age = partial(_age_key, flow)
     store = desk.outside.store(flow.source)
     try:
         entries = store.list()
-        every_name = {entry.name for entry in entries}
-        wanted = [entry for entry in entries if _is_wanted(desk, flow, entry.name, work)]
         with desk.ledger.write() as tx:
             intakes.patrolled(tx, flow.name)
+        wanted = [entry for entry in entries if _is_wanted(desk, flow, entry.name, work)]
         seen = _sightings(desk, flow, wanted)
-        known = [entry for entry in wanted if _is_known(seen, entry) and _is_of_its_day(seen[entry.name], work)]
-        open_files = [entry for entry in known if _is_open(desk, flow, seen[entry.name])]
-        new = sorted((entry for entry in wanted if not _is_known(seen, entry)), key=lambda entry: _age_key(flow, entry))
-        quiet, unquiet = _by_quiet(desk, flow, store, new[:MOST_FILES], every_name)
+        unknown = sorted((entry for entry in wanted if not _is_known(seen, entry)), key=by_age)
+        new = _look_into(desk, flow, store, unknown, {entry.name for entry in entries})
     finally:
         store.close()
-    ready = sorted({*open_files, *quiet}, key=lambda entry: _age_key(flow, entry))
-    names = [entry.name for entry in ready]
-    if work.settled_too:
-        names += [name for name in _settled_in_window(desk, flow, work) if name not in names]
-    left = max(0, len(names) + len(new[MOST_FILES:]) - MOST_FILES)
-    return Look(tuple(names[:MOST_FILES]), tuple(entry.name for entry in unquiet), left)
+    known = [entry for entry in wanted if _is_known(seen, entry) and _is_of_its_day(seen[entry.name], work)]
+    moving, halted = _open_files(desk, flow, known, seen)
+    gone = [
+        row.name for row in set_aside(desk, flow, entries) if work.wants_name(row.name) and _is_of_its_day(row, work)
+    ]
+    names = [each.name for rank in ([*moving, *new.quiet], halted) for each in sorted(rank, key=by_age)]
+    settled = _settled_in_window(desk, flow, work) if work.settled_too else []
+    names = list(dict.fromkeys([*names, *gone, *settled]))
+    not_looked_at = len(unknown) - len(new.quiet) - len(new.unquiet) - len(new.unreadable)
+    return Look(
+        ready=tuple(names[:MOST_FILES]),
+        unquiet=tuple(entry.name for entry in new.unquiet),
+        left=len(names[MOST_FILES:]) + not_looked_at,
+        unreadable=tuple(new.unreadable),
+        gone=tuple(told(flow, name) for name in gone),
+    )
 
 
 def hand_out(desk: Desk, dag_id: str, run_id: str, names: Sequence[str], work: Work) -> list[str]:
@@ -111,45 +135,79 @@ def _is_of_its_day(sighting: Row[Any], work: Work) -> bool:
     return work.wants_time(datetime.fromtimestamp(sighting.business_at, UTC))
 
 
-def _is_open(desk: Desk, flow: Flow, sighting: Row[Any]) -> bool:
-    """Whether this flow has anything left to do about a known file: deliver it, or give its source its last name."""
-    noun = flow.noun_of(sighting.name)
-    flows = {other.name for other in desk.systems.flows_sharing(flow.source, noun or "")}
-    with desk.ledger.read() as tx:
-        rows = [row for row in deliveries.of_intake(tx, sighting.intake_id) if row.flow in flows]
-    carried = [row for row in rows if row.destination in desk.systems.flow(row.flow).deliver]
-    mine_open = any(row.state not in SETTLED for row in carried if row.flow == flow.name)
-    return mine_open or all(row.state in SETTLED for row in carried)
-
-
-def _by_quiet(
-    desk: Desk, flow: Flow, store: FileStore, entries: list[Entry], every_name: set[str]
+def _open_files(
+    desk: Desk, flow: Flow, known: list[Entry], seen: Mapping[str, Row[Any]]
 ) -> tuple[list[Entry], list[Entry]]:
-    """Tells files that are whole from those that may still be growing, and keeps what was seen of the latter."""
-    quiet: list[Entry] = []
-    unquiet: list[Entry] = []
+    """Known files that this flow has anything left to do about, and those of them that wait for a person.
+
+    Left to do is to deliver the file, or to give its source its last name.
+    """
+    with desk.ledger.read() as tx:
+        rows = _deliveries_of(tx, [seen[entry.name].intake_id for entry in known])
+    moving: list[Entry] = []
+    halted: list[Entry] = []
+    for entry in known:
+        sharing = {other.name for other in desk.systems.flows_sharing(flow.source, flow.noun_of(entry.name) or "")}
+        of_file = [row for row in rows.get(seen[entry.name].intake_id, ()) if row.flow in sharing]
+        unsettled = [row for row in of_file if row.state not in SETTLED and _is_carried(desk, row)]
+        mine = [row for row in unsettled if row.flow == flow.name]
+        opened = {row.destination for row in of_file if row.flow == flow.name}
+        if not opened.issuperset(flow.deliver):
+            moving.append(entry)
+        elif mine and not any(_moves(row) for row in mine):
+            halted.append(entry)
+        elif mine or not unsettled:
+            moving.append(entry)
+    return moving, halted
+
+
+def _is_carried(desk: Desk, delivery: Row[Any]) -> bool:
+    return delivery.destination in desk.systems.flow(delivery.flow).deliver
+
+
+def _moves(delivery: Row[Any]) -> bool:
+    return bool(delivery.state == DeliveryState.ASKED or (delivery.state == DeliveryState.OPEN and delivery.may_move))
+
+
+def _deliveries_of(tx: Tx, intake_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """The deliveries of each intake, and whether anything of them goes on without a person."""
+    goes_on = or_(
+        parcels.c.state.in_(MOVING), and_(parcels.c.state == ParcelState.PARKED, parcels.c.code == SOURCE_GONE)
+    )
+    may_move = select(parcels.c.id).where(parcels.c.delivery_id == deliveries.c.id, goes_on).exists()
+    found: dict[int, list[Row[Any]]] = {}
+    for start in range(0, len(intake_ids), 500):
+        part = deliveries.c.intake_id.in_(intake_ids[start : start + 500])
+        for row in tx.execute(select(deliveries, may_move.label("may_move")).where(part)):
+            found.setdefault(row.intake_id, []).append(row)
+    return found
+
+
+def _look_into(desk: Desk, flow: Flow, store: FileStore, entries: list[Entry], every_name: set[str]) -> _New:
+    """Tells files that are whole from those that may still be growing, at most 200 of them, and from unreadable ones.
+
+    One file that cannot be looked into stops no other; a server that does not answer stops all.
+    """
+    new = _New()
     for entry in entries:
-        if entry.name + flow.done_marker in every_name:
-            quiet.append(entry)
-            continue
-        print_ = Fingerprint(entry.name, entry.size, entry.mtime, store.ends_hash(entry.name, entry.size))
-        with desk.ledger.write() as tx:
-            agreed = _seconds_unchanged(tx, flow.source, print_)
-        (quiet if agreed >= desk.systems.site.quiet_seconds else unquiet).append(entry)
-    return quiet, unquiet
+        if len(new.quiet) + len(new.unquiet) == MOST_FILES:
+            break
+        try:
+            is_quiet = entry.name + flow.done_marker in every_name or _is_quiet(desk, flow, store, entry)
+        except (BadInput, Rejected) as error:
+            new.unreadable.append(f"{entry.name}: {error}")
+        except Unstable:
+            new.unquiet.append(entry)
+        else:
+            (new.quiet if is_quiet else new.unquiet).append(entry)
+    return new
 
 
-def _seconds_unchanged(tx: Tx, source: str, seen: Fingerprint) -> float:
-    """How long the file has looked the same, by the ledger's clock; a change starts the count anew."""
-    now = clock(tx)
-    same = (looks.c.source == source, looks.c.name == seen.name)
-    row = tx.execute(select(looks, (now - looks.c.since_at).label("age")).where(*same)).first()
-    if row is not None and (row.size, row.mtime, row.ends_hash) == (seen.size, seen.mtime, seen.ends_hash):
-        return float(row.age)
-    values = {"size": seen.size, "mtime": seen.mtime, "ends_hash": seen.ends_hash}
-    if not insert_if_new(tx, looks, source=source, name=seen.name, since_at=now, **values):
-        tx.execute(update(looks).where(*same).values(since_at=now, **values))
-    return 0.0
+def _is_quiet(desk: Desk, flow: Flow, store: FileStore, entry: Entry) -> bool:
+    """Whether the file has looked the same for a quiet time; what was seen is kept for the next look."""
+    seen = Fingerprint(entry.name, entry.size, entry.mtime, store.ends_hash(entry.name, entry.size))
+    with desk.ledger.write() as tx:
+        return intakes.seconds_unchanged(tx, flow.source, seen) >= desk.systems.site.quiet_seconds
 
 
 def _settled_in_window(desk: Desk, flow: Flow, work: Work) -> list[str]:

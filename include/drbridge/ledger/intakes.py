@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, case, delete, func, insert, select, update
+from sqlalchemy import Row, case, delete, func, insert, or_, select, update
 
 from drbridge.contracts import Problem
 from drbridge.ledger.database import Tx, clock, insert_if_new
-from drbridge.ledger.tables import intakes, looks, patrols, problem_counts, problems, sightings
+from drbridge.ledger.states import SETTLED
+from drbridge.ledger.tables import deliveries, intakes, looks, patrols, problem_counts, problems, sightings
 
 KEPT_PROBLEMS = 100
+MISSING = -1  # the size of a file that a look did not find
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +181,42 @@ def was_given_back(tx: Tx, intake_id: int, source: str, name: str, error_prefix:
 def renamed(tx: Tx, intake_id: int, source: str, name: str, new_name: str) -> None:
     """The source file has its verdict's name now, and what looks at it saw is forgotten.
 
-    Its sighting is over, and so are those of older files that it had replaced under its name.
+    Its sighting is over, and so are those of older files that it had replaced under its name, but for those of which
+    something still has to go.
     """
+    owed = (deliveries.c.intake_id == sightings.c.intake_id, deliveries.c.state.not_in(SETTLED))
+    nothing_owed = ~select(deliveries.c.id).where(*owed).exists()
     tx.execute(delete(looks).where(looks.c.source == source, looks.c.name == name))
     its_name = case((sightings.c.intake_id == intake_id, new_name), else_=None)
     tx.execute(
         update(sightings)
         .where(sightings.c.source == source, sightings.c.name == name, sightings.c.renamed_at.is_(None))
+        .where(or_(sightings.c.intake_id == intake_id, nothing_owed))
         .values(renamed_to=its_name, renamed_at=clock(tx))
     )
+
+
+def seconds_unchanged(tx: Tx, source: str, seen: Fingerprint) -> float:
+    """How long looks at the source have seen the same, by the ledger's clock; a change starts the count anew."""
+    now = clock(tx)
+    same = (looks.c.source == source, looks.c.name == seen.name)
+    row = tx.execute(select(looks, (now - looks.c.since_at).label("age")).where(*same)).first()
+    if row is not None and (row.size, row.mtime, row.ends_hash) == (seen.size, seen.mtime, seen.ends_hash):
+        return float(row.age)
+    values = {"size": seen.size, "mtime": seen.mtime, "ends_hash": seen.ends_hash}
+    if not insert_if_new(tx, looks, source=source, name=seen.name, since_at=now, **values):
+        tx.execute(update(looks).where(*same).values(since_at=now, **values))
+    return 0.0
+
+
+def seconds_missing(tx: Tx, source: str, name: str) -> float:
+    """How long looks at the source have not found the file."""
+    return seconds_unchanged(tx, source, Fingerprint(name, MISSING, 0.0, ""))
+
+
+def not_missing(tx: Tx, source: str, names: Sequence[str]) -> None:
+    """The files were found: the count of how long they are missing ends."""
+    tx.execute(delete(looks).where(looks.c.source == source, looks.c.name.in_(names), looks.c.size == MISSING))
 
 
 def patrolled(tx: Tx, flow: str) -> None:

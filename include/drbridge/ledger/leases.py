@@ -57,11 +57,13 @@ def holder_of(tx: Tx, lane: str) -> str | None:
 def keep(tx: Tx, lease: Lease, seconds: float = LEASE_SECONDS) -> Lease:
     """Makes sure that the lease is still ours and long enough; on PostgreSQL also locks it for this transaction.
 
+    One that ran out is still ours as long as nobody took the lane: whoever takes it raises its epoch.
+
     Raises:
-        Fenced: it is not ours any more.
+        Fenced: another worker took it.
     """
     now = clock(tx)
-    mine = (leases.c.lane == lease.lane, leases.c.epoch == lease.epoch, leases.c.expires_at > now)
+    mine = (leases.c.lane == lease.lane, leases.c.epoch == lease.epoch)
     left = tx.execute(select(leases.c.expires_at - now).where(*mine).with_for_update()).scalar()
     if left is None:
         raise Fenced(lease.lane)

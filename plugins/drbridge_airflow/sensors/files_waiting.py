@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from drbridge.errors import NotKnownThere
+from drbridge.errors import NotKnownThere, Rejected
 from drbridge_airflow.operators.brick import Brick
 from drbridge_airflow.policies import work_from
 from drbridge_airflow.triggers.files_quiet import LONGEST_WAIT_SECONDS, FilesQuiet
@@ -26,7 +26,7 @@ class FilesWaiting(Brick):
     """Returns the names of the files to work on, oldest first, at most 200 new ones.
 
     It looks at once, in the worker. Only when nothing but unfinished uploads is there does it wait, without holding
-    a worker, and for half a minute at most. Nothing there: it is skipped.
+    a worker, and for half a minute at most. Nothing there: it is skipped. Nothing but files that cannot be read: red.
     """
 
     ui_color = "#fae8ff"
@@ -67,6 +67,8 @@ class FilesWaiting(Brick):
         from drbridge.exchange.waiting import hand_out, look
 
         seen = look(desk, self.dag_id, asked)
+        for reason in (*seen.unreadable, *seen.gone):
+            self.log.warning("%s", reason)
         run = context["dag_run"]
         return seen, hand_out(desk, run.dag_id, run.run_id, seen.ready, asked)[:MOST_FILES_OF_A_RUN]
 
@@ -80,4 +82,9 @@ class FilesWaiting(Brick):
             raise AirflowSkipException(f"still being uploaded: {', '.join(seen.unquiet)}; the flow is woken when whole")
         if seen.ready:
             raise AirflowSkipException(f"another run was just given {', '.join(seen.ready)}")
+        if seen.unreadable:
+            raise Rejected(
+                "No file that waits can be read", detail="; ".join(seen.unreadable),
+                fix="have the sender correct names and rights of these files",
+            )  # fmt: skip
         raise AirflowSkipException("nothing waits")

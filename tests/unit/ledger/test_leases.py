@@ -45,6 +45,17 @@ def test_a_worker_that_lost_its_lease_is_fenced(ledger: Ledger) -> None:
         leases.keep(tx, late)
 
 
+def test_a_lease_that_ran_out_is_still_ours_while_nobody_took_the_lane(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        late = leases.acquire(tx, "lane", "late", seconds=0.01)
+    assert late is not None
+    time.sleep(0.05)
+    with ledger.write() as tx:
+        assert leases.keep(tx, late).seconds_left > 80
+    with ledger.write() as tx:
+        assert leases.acquire(tx, "lane", "other") is None
+
+
 def test_a_late_worker_cannot_release_the_lane_of_the_present_one(ledger: Ledger) -> None:
     with ledger.write() as tx:
         late = leases.acquire(tx, "lane", "late", seconds=0.01)

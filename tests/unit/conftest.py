@@ -1,4 +1,4 @@
-"""The ledger's tests run on both databases."""
+"""What uses the ledger is tested on both databases."""
 
 from __future__ import annotations
 

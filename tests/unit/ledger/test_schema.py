@@ -1,0 +1,78 @@
+"""The ledger's tables: made once however many processes start, and brought to this version with all they hold."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from multiprocessing.synchronize import Barrier
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select, text
+
+from drbridge.ledger.database import Ledger
+from drbridge.ledger.schema import upgrade
+from drbridge.ledger.tables import deliveries, metadata, targets
+
+ROWS_OF_THE_FIRST_VERSION = [
+    """INSERT INTO intakes (id, noun, sha256, name_key, name, source, bytes, rows, accepted, rejected, duplicate,
+       business_at, taken_at) VALUES (1, 'device_score', 'ab', '', 'a.csv', 'sftp://x/y', 1, 3, 3, 0, 0, 5, 6)""",
+    """INSERT INTO deliveries (id, intake_id, flow, destination, lane, state, business_at, rows, rejected_rows,
+       duplicate_rows, superseded_rows, flagged_rows, generation, opened_at)
+       VALUES (7, 1, 'flow', 'there', 'flow > there', 'OPEN', 5, 3, 0, 0, 0, 0, 2, 6)""",
+    """INSERT INTO targets (name, failures, open_until, not_before, last_error)
+       VALUES ('derms_rest', 4, 0, 0, 'it did not answer')""",
+]
+
+
+@pytest.fixture
+def empty(ledger: Ledger) -> Iterator[Ledger]:
+    """A ledger without any table."""
+    _drop_all(ledger)
+    yield ledger
+    _drop_all(ledger)
+    upgrade(ledger)
+
+
+def _drop_all(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        metadata.drop_all(tx)
+        tx.execute(text("DROP TABLE IF EXISTS alembic_version"))
+
+
+def _start(url: str, together: Barrier) -> None:
+    ledger = Ledger(url)
+    together.wait()
+    upgrade(ledger)
+    ledger.close()
+
+
+def test_processes_that_start_together_make_the_tables_once(empty: Ledger) -> None:
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(3)
+    starting = [context.Process(target=_start, args=(empty.url, together)) for _ in range(3)]
+    for process in starting:
+        process.start()
+    for process in starting:
+        process.join()
+    assert [process.exitcode for process in starting] == [0, 0, 0]
+
+
+def test_an_upgrade_keeps_what_the_first_version_held(empty: Ledger) -> None:
+    upgrade(empty, "0001")
+    with empty.write() as tx:
+        for row in ROWS_OF_THE_FIRST_VERSION:
+            tx.execute(text(row))
+    upgrade(empty)
+    with empty.read() as tx:
+        delivery = tx.execute(select(deliveries)).one()
+        target = tx.execute(select(targets)).one()
+    assert (delivery.id, delivery.lane, delivery.generation) == (7, "flow > there", 2)
+    assert (delivery.version_at, delivery.verdict) == (0.0, "")
+    assert (target.name, target.failures, target.succeeded_at) == ("derms_rest", 4, 0.0)
+
+
+def test_upgraded_tables_are_those_the_code_describes(ledger: Ledger) -> None:
+    with ledger.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx, opts={"compare_type": True}), metadata) == []
