@@ -15,6 +15,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.resend import reopen
 from drbridge.exchange.send import send
 from drbridge.exchange.take import take
+from drbridge.exchange.waiting import look
 from drbridge.exchange.work import Work
 from drbridge.ledger.tables import intakes
 from drbridge_sandbox.sandbox import Sandbox
@@ -65,6 +66,13 @@ def test_a_flow_that_is_switched_on_while_the_file_waits_gets_it(desk: Desk, box
     assert list(box.files(OUTCOMES)) == [OUTCOME.name], "the other flow has yet to deliver it"
     assert states(desk, TO_DACS) == {OUTCOME.name: "settled"}
     assert box.far("dacs").effects_of("event_outcome")
+
+
+def test_a_look_shows_a_file_that_a_flow_has_yet_to_begin_with(desk: Desk, box: Sandbox) -> None:
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    unplugged = Unplugged(desk.outside, desk.systems.stores["ouai_outcome"].url)
+    states(replace(with_flows(desk, **{TO_DACS: None}), outside=unplugged), TO_OUAI)
+    assert look(desk, TO_DACS, Work()).ready == (OUTCOME.name,)
 
 
 def test_a_destination_that_is_added_while_the_file_waits_gets_it(desk: Desk, box: Sandbox) -> None:

@@ -6,7 +6,7 @@ Shared by `take` (the rows travel later, by request) and `relay` (the bytes trav
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,9 +21,10 @@ from drbridge.exchange.acks import owe_answer, withdraw_answer
 from drbridge.exchange.again import resend_parcels
 from drbridge.exchange.cutting import Age, cut
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.lanes import keeper
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.staging import Need, StagedFile
-from drbridge.ledger import audit, deliveries, intakes, leases, parcels
+from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import NewDelivery, lane_of, relay_lane_of
 from drbridge.ledger.intakes import Arrival, Fingerprint
@@ -32,8 +33,6 @@ from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ports import FileStore
 from drbridge.systems import Destination, Endpoint, Flow, Store
-
-KEEP_LEASE_EVERY_SECONDS = 30.0
 
 OpenFile = Callable[[], AbstractContextManager[Iterator[bytes]]]
 
@@ -120,10 +119,10 @@ def read_file(desk: Desk, flow: Flow, seen: Fingerprint, open_file: OpenFile, le
             delimiter=flow.delimiter,
             limits=Limits(max_bytes=site.max_file_bytes, max_unpacked_bytes=site.max_unpacked_bytes),
         )
-        with _kept(desk, lease) as keep:
-            for block in check.blocks(open_file):
-                keep()
-                run.write(block)
+        keep = keeper(desk, lease)
+        for block in check.blocks(open_file):
+            keep()
+            run.write(block)
         report = check.report()
         staged = None if report.refusal else run.publish(report)
     finally:
@@ -131,20 +130,6 @@ def read_file(desk: Desk, flow: Flow, seen: Fingerprint, open_file: OpenFile, le
     return Received(
         contract, report, staged, seen, flow.source, _refusal(desk, flow, report), _business_at(contract, report, seen)
     )
-
-
-@contextmanager
-def _kept(desk: Desk, lease: Lease) -> Iterator[Callable[[], None]]:
-    last = desk.clock.monotonic()
-
-    def keep() -> None:
-        nonlocal last
-        if desk.clock.monotonic() - last >= KEEP_LEASE_EVERY_SECONDS:
-            with desk.ledger.write() as tx:
-                leases.keep(tx, lease)
-            last = desk.clock.monotonic()
-
-    yield keep
 
 
 def _refusal(desk: Desk, flow: Flow, report: FileReport) -> BadInput | None:
