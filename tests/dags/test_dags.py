@@ -74,6 +74,12 @@ def test_a_flow_has_its_title_tags_form_and_limits(flow: Any, dags: dict[str, An
     assert all(task.retry_policy for task in dag.tasks)
 
 
+def test_resume_runs_alone_and_tries_again_by_cause_as_the_flows_do(dags: dict[str, Any]) -> None:
+    resume = dags["resume"]
+    assert (resume.max_active_runs, resume.catchup) == (1, False)
+    assert {type(task.retry_policy).__name__ for task in resume.tasks} == {"ByCause"}
+
+
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=lambda flow: flow.name)
 def test_a_flows_chain_does_what_its_destinations_need(flow: Any, dags: dict[str, Any]) -> None:
     names = set(dags[flow.name].task_ids)
