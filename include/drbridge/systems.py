@@ -19,6 +19,7 @@ from drbridge.contracts import CONTRACTS
 from drbridge.errors import Misconfigured
 
 Profile = Literal["23C", "26.4"]
+PROFILES = ("23C", "26.4", "all")
 UnknownPolicy = Literal["resend", "query", "park"]
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "config" / "systems.toml"
@@ -133,6 +134,8 @@ class Systems(_Frozen):
             for name in (*flow.deliver, *([flow.answer] if flow.answer else [])):
                 if name not in self.endpoints and name not in self.stores:
                     raise ValueError(f"flow {flow.name}: no endpoint or store is called {name!r}")
+            if flow.answer in self.stores:
+                raise ValueError(f"flow {flow.name}: answer {flow.answer!r} is a store; an answer goes to an endpoint")
         return self
 
     def flow(self, name: str) -> Flow:
@@ -197,12 +200,31 @@ def load(path: Path | None = None) -> Systems:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
         site = dict(text.pop("site", {}))
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
-            site["profile"] = profile
+            site["profile"] = _known_profile(profile)
         return Systems.model_validate({"site": site, **{kind: _named(table) for kind, table in text.items()}})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
-    except (tomllib.TOMLDecodeError, ValidationError, TypeError, AttributeError) as error:
-        raise Misconfigured(f"{file} cannot be used", detail=str(error), fix="correct it and try again") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError, AttributeError, OSError) as error:
+        detail = in_words(error) if isinstance(error, ValidationError) else str(error)
+        raise Misconfigured(f"{file} cannot be used", detail=detail, fix="correct it and try again") from error
+
+
+def in_words(error: ValidationError) -> str:
+    """What is wrong, as `where: what`; without the words that only programmers need."""
+    told = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        what = problem["msg"].removeprefix("Value error, ")
+        told.append(f"{where}: {what}" if where else what)
+    return "; ".join(told)
+
+
+def _known_profile(name: str) -> str:
+    if name not in PROFILES:
+        raise Misconfigured(
+            f"DRBRIDGE_PROFILE is {name}, which is no release", fix=f"set it to one of {', '.join(PROFILES)}"
+        )
+    return name
 
 
 def _named(table: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:

@@ -71,7 +71,14 @@ def test_every_setting_is_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")))
     used |= {f"AIRFLOW_CONN_{name.upper()}" for name in _connections()}
-    assert {name for name in used - {"DRBRIDGE_VERSION"} if name not in example} == set()
+    used |= {name for file in ("include", "plugins") for path in (ROOT / file).rglob("*.py") for name in _read_by(path)}
+    assert {"DRBRIDGE_LOOK_SECONDS", "DRBRIDGE_PORT_BASE", "DRBRIDGE_PROFILE"} <= used
+    assert {name for name in used if f"{name}=" not in example} == set()
+
+
+def _read_by(path: Path) -> set[str]:
+    """The settings a file reads; DRBRIDGE_CONTENT_SERVER is how the sandbox speaks to its own child."""
+    return set(re.findall(r"\"(DRBRIDGE_[A-Z_]+)\"", path.read_text(encoding="utf-8"))) - {"DRBRIDGE_CONTENT_SERVER"}
 
 
 def _connections() -> set[str]:

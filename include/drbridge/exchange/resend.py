@@ -15,6 +15,7 @@ from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ledger.tables import audit as audit_table
+from drbridge.ledger.tables import sightings
 from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow, Store
 
@@ -61,9 +62,18 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
         opened = sum(_open(desk, tx, row, work.resend) for row in chosen if row.id not in lost)
         audit.note(
             tx, work.who, f"resend {work.resend}", work.run,
-            f"{opened} deliveries; file {work.file or 'any'}, since {work.since}, until {work.until}",
+            f"{work.why or 'no reason given'} (deliveries opened: {opened}; {work.asked_for})",
         )  # fmt: skip
     return Reopened(opened, tuple(sorted(set(lost.values()))))
+
+
+def archived(desk: Desk, flow_name: str, work: Work) -> list[str]:
+    """Files that the run names and that were put away, by their names now: only a resend sends them once more."""
+    flow = desk.systems.flow(flow_name)
+    away = select(sightings).where(sightings.c.source == flow.source, sightings.c.renamed_at.is_not(None))
+    with desk.ledger.read() as tx:
+        rows = tx.execute(away.order_by(sightings.c.id)).all()
+    return [row.renamed_to for row in rows if flow.noun_of(row.name) and work.wants_name(row.name)]
 
 
 def wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:

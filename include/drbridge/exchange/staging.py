@@ -143,7 +143,7 @@ def explained(folder: Path) -> Iterator[None]:
         raise Misconfigured(
             "The staging folder cannot be worked in",
             detail=f"{folder}: {error}",
-            fix="see that DRBRIDGE_STAGING names a folder that every worker may write to, and that nothing of it is gone",
+            fix="see that DRBRIDGE_STAGING is a folder that every worker may write to, and that nothing of it is gone",
         ) from error
 
 
