@@ -11,7 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from drbridge.cli.settings_page import EXTRAS, TABLES, explained_in
 from drbridge.systems import DEFAULT_FILE, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +87,17 @@ def _connections() -> set[str]:
     systems = load(DEFAULT_FILE)
     places = [store.url for store in systems.stores.values()] + [flow.source for flow in systems.flows.values()]
     return {url.split("/")[2] for url in places} | {each.connection for each in systems.endpoints.values()}
+
+
+@pytest.mark.parametrize("model", [model for model, _ in TABLES.values()])
+def test_every_setting_of_systems_toml_is_explained(model: type[BaseModel]) -> None:
+    assert set(explained_in(model)) == set(model.model_fields) - {"name"}
+
+
+def test_every_extra_that_is_read_is_explained_and_no_other() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "include/drbridge/adapters").glob("*.py"))
+    read = set(re.findall(r"extra\.get\(\s*\"(\w+)\"", code))
+    assert read == {name for extras in EXTRAS.values() for name in extras}
 
 
 def test_the_pictures_show_this_version_and_these_dags() -> None:
