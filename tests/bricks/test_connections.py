@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from drbridge.adapters.looking import places_of
 from drbridge.cli import app
 from drbridge.systems import load
 from drbridge_sandbox.sandbox import Sandbox
+from drbridge_sandbox.window import write_connections
 from tests.bricks.files import SCORES
 
 
@@ -44,6 +46,17 @@ def test_a_person_sees_a_table(box: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     assert told.exit_code == 1
     assert "There is no connection dacs_files" in told.stdout
     assert "Next: set AIRFLOW_CONN_DACS_FILES" in told.stdout
+
+
+def test_connections_of_airflows_database_come_as_an_export(box: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "connections.json"
+    told = CliRunner().invoke(app, ["connections", "--file", str(file)])
+    assert told.exit_code == 3
+    assert "airflow connections export" in told.stderr
+    write_connections(box.connections(), "127.0.0.1", file)
+    told = CliRunner().invoke(app, ["connections", "--json", "--file", str(file)], env=dict.fromkeys(box.env()))
+    assert told.exit_code == 0
+    assert {each["connection"] for each in json.loads(told.stdout)} == set(places_of(load()))
 
 
 def test_what_is_wrong_is_told_with_the_next_step(

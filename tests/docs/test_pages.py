@@ -46,6 +46,14 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
         assert ((ROOT / page).parent / target).exists(), target
 
 
+def test_what_the_page_for_the_night_quotes_is_what_the_tasks_say() -> None:
+    rows = re.findall(r"^\| (.+?) \|", (ROOT / "docs" / "operate.md").read_text(encoding="utf-8"), re.MULTILINE)
+    quoted = [piece.strip() for row in rows for words in re.findall(r'"(.+?)"', row) for piece in words.split("...")]
+    said = "".join(path.read_text() for folder in ("include", "plugins") for path in (ROOT / folder).rglob("*.py"))
+    assert len(quoted) > 10
+    assert [piece for piece in quoted if piece not in said] == []
+
+
 def test_pins_name_no_registry() -> None:
     for path in ROOT.glob("requirements*.txt"):
         text = path.read_text(encoding="utf-8")

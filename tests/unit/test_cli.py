@@ -33,7 +33,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
 @pytest.mark.parametrize("command", commands_of(app, "drbridge"), ids=lambda command: command.name)
 def test_every_command_is_documented_with_an_example(command: CommandDocs) -> None:
     assert command.what.endswith(".")
-    assert command.example.startswith("drbridge ")
+    assert "drbridge " in command.example
     for name, text in command.parameters:
         assert text, f"{command.name}: {name} is not explained"
 
