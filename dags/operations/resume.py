@@ -2,16 +2,16 @@
 
 **Starts** every minute.
 
-**Ends** green; the task's log names the flows it woke, and why. A paused flow stays silent: its work waits.
+**Ends** green; the task's log names the flows it woke, and why. A paused flow stays silent: its work waits. Red: the
+ledger or the settings cannot be used, and the log says what to do; the next minute tries again by itself.
 
 **Run it again** at any time: trigger it. A flow that is woken once too often finds nothing to do.
 """
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from drbridge_airflow.operators import WakeDueFlows
+from drbridge_airflow.policies import FLOW_SETTINGS
 
 with DAG(
     "resume",
@@ -19,8 +19,6 @@ with DAG(
     doc_md=__doc__,
     tags=["operations"],
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
-    start_date=datetime(2020, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
+    **FLOW_SETTINGS | {"max_active_runs": 1},
 ):
     WakeDueFlows(task_id="wake_due_flows")

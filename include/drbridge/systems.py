@@ -19,6 +19,7 @@ from drbridge.contracts import CONTRACTS
 from drbridge.errors import Misconfigured
 
 Profile = Literal["23C", "26.4"]
+PROFILES = ("23C", "26.4", "all")
 UnknownPolicy = Literal["resend", "query", "park"]
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "config" / "systems.toml"
@@ -29,7 +30,19 @@ class _Frozen(BaseModel):
 
 
 class Site(_Frozen):
-    """Settings of the whole installation."""
+    """Settings of the whole installation.
+
+    Attributes:
+        profile: which release's flows are on: `23C`, `26.4` or `all`; DRBRIDGE_PROFILE overrides it.
+        sent_prefix: put before a source file's name when all of it is settled.
+        error_prefix: put before it when it was refused.
+        reject_threshold_percent: more refused rows than this stop a file.
+        quiet_seconds: a file without a done-marker is whole when two looks this far apart see the same.
+        max_file_bytes: a larger file is refused.
+        max_unpacked_bytes: what a gzip or zip may grow to.
+        program_event_key: what DACS knows an event by: its `stage` or its `event` id.
+        default_message_category: sent to DACS for an ERROR acknowledgement that names no category.
+    """
 
     profile: Literal["23C", "26.4", "all"] = "all"
     sent_prefix: str = Field("Sent-", min_length=1)
@@ -46,11 +59,16 @@ class Endpoint(_Frozen):
     """One REST operation of another system.
 
     Attributes:
+        connection: id of the Airflow connection (type `http`).
+        method: `POST`, `PUT` or `PATCH`.
+        path: comes after the connection's address; names in braces are filled in from the row.
         operation: how a request is built and its answer read (`drbridge.exchange.operations`).
         rows: rows of one request, where it carries a chunk.
-        unknown: what to do with a request whose effect nobody knows; `reason` says why that is right.
+        unknown: what to do with a request whose effect nobody knows: `resend` it or `park` it for a person; `query` is
+            for operations that can be asked, and there is none yet.
+        reason: why that is right here, for the next reader.
         in_flight: requests under way at once, at most.
-        max_tries: a parcel that stays in doubt this often while its target works is parked for a person.
+        max_tries: a request that stays in doubt this often while its target works is parked for a person.
     """
 
     name: str
@@ -66,7 +84,11 @@ class Endpoint(_Frozen):
 
 
 class Store(_Frozen):
-    """A folder or bucket prefix that files are delivered to."""
+    """A folder or bucket prefix that files are delivered to.
+
+    Attributes:
+        url: `sftp://<connection>/<folder>` or `s3://<connection>/<bucket>/<prefix>`.
+    """
 
     name: str
     url: str = Field(pattern=r"^(sftp|s3)://[^/]+/.+")
@@ -83,13 +105,16 @@ class Flow(_Frozen):
     """One integration process: one DAG.
 
     Attributes:
-        name: the DAG's id.
+        title: its name in the Airflow UI.
         process: the business process whose DAG folder it lives in.
         profiles: the releases whose guide names this flow.
-        source: where its files lie.
+        source: where its files lie, written like a store's url.
         prefixes: start of a file's name -> the noun of its contract.
         deliver: names of endpoints and stores.
-        answer: endpoint the sender's acknowledgement goes to, if one is owed.
+        answer: the endpoint that the sender's acknowledgement goes to, if one is owed.
+        delimiter: what stands between two fields.
+        reject_threshold_percent: this flow's own limit of refused rows; without it the site's counts.
+        done_marker: a file whose name with this behind it lies beside it is whole at once.
     """
 
     name: str
@@ -133,6 +158,8 @@ class Systems(_Frozen):
             for name in (*flow.deliver, *([flow.answer] if flow.answer else [])):
                 if name not in self.endpoints and name not in self.stores:
                     raise ValueError(f"flow {flow.name}: no endpoint or store is called {name!r}")
+            if flow.answer in self.stores:
+                raise ValueError(f"flow {flow.name}: answer {flow.answer!r} is a store; an answer goes to an endpoint")
         return self
 
     def flow(self, name: str) -> Flow:
@@ -197,12 +224,31 @@ def load(path: Path | None = None) -> Systems:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
         site = dict(text.pop("site", {}))
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
-            site["profile"] = profile
+            site["profile"] = _known_profile(profile)
         return Systems.model_validate({"site": site, **{kind: _named(table) for kind, table in text.items()}})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
-    except (tomllib.TOMLDecodeError, ValidationError, TypeError, AttributeError) as error:
-        raise Misconfigured(f"{file} cannot be used", detail=str(error), fix="correct it and try again") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError, AttributeError, OSError) as error:
+        detail = in_words(error) if isinstance(error, ValidationError) else str(error)
+        raise Misconfigured(f"{file} cannot be used", detail=detail, fix="correct it and try again") from error
+
+
+def in_words(error: ValidationError) -> str:
+    """What is wrong, as `where: what`; without the words that only programmers need."""
+    told = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        what = problem["msg"].removeprefix("Value error, ")
+        told.append(f"{where}: {what}" if where else what)
+    return "; ".join(told)
+
+
+def _known_profile(name: str) -> str:
+    if name not in PROFILES:
+        raise Misconfigured(
+            f"DRBRIDGE_PROFILE is {name}, which is no release", fix=f"set it to one of {', '.join(PROFILES)}"
+        )
+    return name
 
 
 def _named(table: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:

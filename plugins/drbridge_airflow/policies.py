@@ -23,6 +23,7 @@ from drbridge_airflow.triggers.arrivals import Arrivals
 
 if TYPE_CHECKING:
     from drbridge.exchange.work import Work
+    from drbridge.systems import Site
 
 LONGEST_DELAY_SECONDS = 120.0
 FIRST_DELAY_SECONDS = 20.0
@@ -110,7 +111,11 @@ def params() -> dict[str, Param]:
                 "all": "all: refused and accepted, once more",
             },
             description="What was settled is sent again only if you say so here. 'failed' and 'all' need a file or "
-            "dates above. Who asked is written down.",
+            "dates above. Who asked, and why, is written down.",
+        ),
+        "why": Param(
+            None, type=["null", "string"], title="Reason", maxLength=500,
+            description="Why something is sent again: a sentence or a ticket. It is kept in the audit.",
         ),
         "dry_run": Param(
             False, type="boolean", title="Dry run",
@@ -119,7 +124,7 @@ def params() -> dict[str, Param]:
     }  # fmt: skip
 
 
-def work_from(context: Context) -> Work:
+def work_from(context: Context, site: Site) -> Work:
     """What the run is asked to do. The only place where bricks look at run type, form and data interval.
 
     Raises:
@@ -132,4 +137,5 @@ def work_from(context: Context) -> Work:
     interval = (begin, end) if begin is not None and end is not None else None
     who = getattr(run, "triggering_user_name", None)
     kind = str(getattr(run.run_type, "value", run.run_type))
-    return work_of(kind, context["params"], interval, who, f"{run.dag_id}/{run.run_id}")
+    prefixes = (site.sent_prefix, site.error_prefix)
+    return work_of(kind, context["params"], interval, who, f"{run.dag_id}/{run.run_id}", prefixes)

@@ -53,6 +53,7 @@ def test_a_dead_other_side_makes_send_and_archive_red_and_says_that_it_goes_by_i
     assert run.do(make(Archive, SCORE_FLOW, file=NAME), 0) == RED
     assert isinstance(run.error, AirflowFailException)
     assert "not settled yet" in str(run.error)
+    assert "Next: nothing: the rest goes by itself" in str(run.error)
     assert set(box.files(SCORES)) == {NAME}
 
 

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
+from sqlalchemy import select
 
 from drbridge.adapters.sftp import SftpStore
 from drbridge.errors import NotAllowed, Rejected, Unreachable
+from drbridge.ledger.tables import audit
+from drbridge_airflow.desk import desk_for_worker
 from drbridge_airflow.operators import Archive, Send, Take
 from drbridge_airflow.sensors import FilesWaiting
 from drbridge_airflow.triggers.files_quiet import FilesQuiet
@@ -24,6 +27,26 @@ def test_nothing_there_is_skipped(box: Sandbox) -> None:
     run = Run.of(SCORE_FLOW)
     assert run.do(make(FilesWaiting, SCORE_FLOW)) == SKIPPED
     assert str(run.error) == "nothing waits"
+
+
+def test_a_named_file_that_does_not_wait_is_explained(box: Sandbox) -> None:
+    run = Run.of(SCORE_FLOW, file=SECOND)
+    assert run.do(make(FilesWaiting, SCORE_FLOW)) == SKIPPED
+    assert str(run.error).startswith(f"no file called {SECOND} waits, and none of that name was dealt with before")
+
+    box.drop(SCORES, FIRST, scores())
+    run = Run.of(SCORE_FLOW)
+    run.do(make(Take, SCORE_FLOW, file=FIRST), 0)
+    run.do(make(Send, SCORE_FLOW))
+    run.do(make(Archive, SCORE_FLOW, file=FIRST), 0)
+    again = Run.of(SCORE_FLOW, file=f" Sent-{FIRST}")
+    assert again.do(make(FilesWaiting, SCORE_FLOW)) == SKIPPED
+    assert str(again.error).startswith(f"no file called {FIRST} waits; archived ones that match: 1")
+    assert "choose 'failed'" in str(again.error)
+    failed = Run.of(SCORE_FLOW, file=FIRST, resend="failed")
+    failed.dag_run.run_id = "manual__2"
+    assert failed.do(make(FilesWaiting, SCORE_FLOW)) == SKIPPED
+    assert "anything to send again under 'failed'" in str(failed.error)
 
 
 def test_what_is_whole_is_returned_at_once(box: Sandbox) -> None:
@@ -95,12 +118,16 @@ def test_a_resend_is_carried_out_once_however_often_the_run_is_cleared(box: Sand
     run.do(make(FilesWaiting, SCORE_FLOW))
     run.do(make(Take, SCORE_FLOW, file=FIRST), 0)
     run.do(make(Send, SCORE_FLOW))
-    again = Run.of(SCORE_FLOW, file=FIRST, resend="all")
+    again = Run.of(SCORE_FLOW, file=FIRST, resend="all", why="ticket 4711")
     again.dag_run.run_id = "manual__2"
     for _ in range(2):
         again.do(make(FilesWaiting, SCORE_FLOW))
         assert again.do(make(Send, SCORE_FLOW)) == GREEN
     assert box.far("derms").calls("deviceScore") == 2
+    with desk_for_worker().ledger.read() as tx:
+        (act,) = tx.execute(select(audit)).all()
+    assert (act.who, act.act) == ("maria", "resend all")
+    assert act.why == f"ticket 4711 (deliveries opened: 1; file {FIRST})"
 
 
 @pytest.mark.parametrize(("names", "colour"), [([FIRST], RED), ([FIRST, SECOND], GREEN)])

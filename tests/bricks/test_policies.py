@@ -8,11 +8,13 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 from drbridge import errors
+from drbridge.systems import Site
 from drbridge_airflow.policies import LONGEST_DELAY_SECONDS, ByCause, growing_delay, params, work_from
 from tests.bricks.run import DagRun, Run
 
 FLOW = "dacs_derms_device_score"
 DAY = datetime(2026, 7, 13, tzinfo=UTC)
+SITE = Site(sent_prefix="Done-")
 
 
 @pytest.mark.parametrize("kind", [errors.Unreachable, errors.Interrupted, errors.Unstable, errors.RetryLater])
@@ -64,31 +66,41 @@ def test_the_form_has_a_title_and_a_sentence_for_every_field() -> None:
 
 
 def test_a_run_woken_by_an_arrival_works_on_everything() -> None:
-    work = work_from(Run(DagRun(FLOW, "asset_triggered__1", "asset_triggered", triggering_user_name=None)).context())
+    work = work_from(
+        Run(DagRun(FLOW, "asset_triggered__1", "asset_triggered", triggering_user_name=None)).context(), SITE
+    )
     assert (work.file, work.since, work.until, work.by_hand, work.who) == (None, None, None, False, "schedule")
 
 
 def test_a_swept_run_works_on_everything_not_only_on_its_day() -> None:
     run = DagRun(FLOW, "scheduled__1", "scheduled", DAY, DAY + timedelta(days=1), None)
-    work = work_from(Run(run).context())
+    work = work_from(Run(run).context(), SITE)
     assert (work.since, work.until, work.by_hand) == (None, None, False)
 
 
 def test_a_backfill_works_on_its_day_and_shows_what_is_settled() -> None:
-    work = work_from(Run.backfill(FLOW, DAY).context())
+    work = work_from(Run.backfill(FLOW, DAY).context(), SITE)
     assert (work.since, work.until, work.settled_too, work.by_hand) == (DAY, DAY + timedelta(days=1), True, True)
 
 
 def test_a_person_may_ask_for_a_file_and_is_remembered() -> None:
-    work = work_from(Run.of(FLOW, file="SDCSE_*", resend="failed").context())
+    work = work_from(Run.of(FLOW, file="SDCSE_*", resend="failed").context(), SITE)
     assert (work.file, work.resend, work.who, work.run) == ("SDCSE_*", "failed", "maria", f"{FLOW}/manual__1")
+
+
+def test_a_file_may_be_named_as_it_lies_there_now() -> None:
+    assert work_from(Run.of(FLOW, file=" Done-SDCSE_1.csv ").context(), SITE).file == "SDCSE_1.csv"
+
+
+def test_the_reason_that_a_person_gives_is_kept() -> None:
+    assert work_from(Run.of(FLOW, file="a", resend="all", why="ticket 7").context(), SITE).why == "ticket 7"
 
 
 def test_a_manual_run_with_a_logical_date_is_not_narrowed_to_its_interval() -> None:
     run = DagRun(FLOW, "manual__2", "manual", DAY, DAY + timedelta(days=1))
-    assert work_from(Run(run).context()).since is None
+    assert work_from(Run(run).context(), SITE).since is None
 
 
 def test_a_form_that_asks_for_the_impossible_is_told_so() -> None:
     with pytest.raises(errors.BadInput, match="needs a file"):
-        work_from(Run.of(FLOW, resend="all").context())
+        work_from(Run.of(FLOW, resend="all").context(), SITE)

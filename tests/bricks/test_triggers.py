@@ -13,7 +13,14 @@ from airflow.triggers.base import TriggerEvent
 
 from drbridge.adapters.outside import ConnectionsOutside
 from drbridge.systems import load
-from drbridge_airflow.triggers.arrivals import FIRST_REPEAT_SECONDS, LONGEST_REPEAT_SECONDS, Arrivals, Fired, back_off
+from drbridge_airflow.triggers.arrivals import (
+    FIRST_REPEAT_SECONDS,
+    LONGEST_REPEAT_SECONDS,
+    Arrivals,
+    Fired,
+    back_off,
+    look_every,
+)
 from drbridge_airflow.triggers.files_quiet import LONGEST_WAIT_SECONDS, FilesQuiet
 from drbridge_sandbox.sandbox import Sandbox
 from tests.bricks.files import SCORE_FLOW, SCORES, scores
@@ -159,3 +166,12 @@ def test_waiting_for_an_upload_ends_when_the_file_is_whole(
     assert len(asyncio.run(scenario())) == 1
     assert time.monotonic() - started < LONGEST_WAIT_SECONDS / 2
     assert opened == [load().flows[SCORE_FLOW].source]
+
+
+@pytest.mark.parametrize("text", ["ten", "0", "-1", "nan", "inf", "10s"])
+def test_a_pause_that_is_no_number_is_told_and_left(
+    text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DRBRIDGE_LOOK_SECONDS", text)
+    assert look_every() == 10
+    assert f"DRBRIDGE_LOOK_SECONDS is {text}" in caplog.text

@@ -68,10 +68,16 @@ def test_a_flow_has_its_title_tags_form_and_limits(flow: Any, dags: dict[str, An
     assert dag.dag_display_name == flow.title
     assert flow.process.replace("_", " ") in dag.tags
     assert len(dag.tags) == 3
-    assert set(dag.params) == {"file", "since", "until", "resend", "dry_run"}
+    assert set(dag.params) == {"file", "since", "until", "resend", "why", "dry_run"}
     assert (dag.max_active_runs, dag.catchup, dag.start_date.year) == (3, False, 2020)
     assert {task.retries for task in dag.tasks} == {2}
     assert all(task.retry_policy for task in dag.tasks)
+
+
+def test_resume_runs_alone_and_tries_again_by_cause_as_the_flows_do(dags: dict[str, Any]) -> None:
+    resume = dags["resume"]
+    assert (resume.max_active_runs, resume.catchup) == (1, False)
+    assert {type(task.retry_policy).__name__ for task in resume.tasks} == {"ByCause"}
 
 
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=lambda flow: flow.name)

@@ -6,11 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from drbridge.cli.settings_page import EXTRAS, TABLES, explained_in
 from drbridge.systems import DEFAULT_FILE, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +46,14 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
         assert ((ROOT / page).parent / target).exists(), target
 
 
+def test_what_the_page_for_the_night_quotes_is_what_the_tasks_say() -> None:
+    rows = re.findall(r"^\| (.+?) \|", (ROOT / "docs" / "operate.md").read_text(encoding="utf-8"), re.MULTILINE)
+    quoted = [piece.strip() for row in rows for words in re.findall(r'"(.+?)"', row) for piece in words.split("...")]
+    said = "".join(path.read_text() for folder in ("include", "plugins") for path in (ROOT / folder).rglob("*.py"))
+    assert len(quoted) > 10
+    assert [piece for piece in quoted if piece not in said] == []
+
+
 def test_pins_name_no_registry() -> None:
     for path in ROOT.glob("requirements*.txt"):
         text = path.read_text(encoding="utf-8")
@@ -51,22 +62,50 @@ def test_pins_name_no_registry() -> None:
 
 
 def test_every_dependency_has_a_reason() -> None:
-    section = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("dependencies = [")[2].partition("]\n")[0]
-    for line in filter(str.strip, section.splitlines()):
-        assert "#" in line, f"{line} has no reason"
+    told = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = told.partition("dependencies = [")[2].partition("[project.scripts]")[0].splitlines()
+    lines = [line for line in listed if line.strip().startswith('"')]
+    assert len(lines) > 20
+    assert [line for line in lines if "#" not in line] == []
+
+
+def test_what_the_project_needs_to_run_is_pinned_not_only_for_tests() -> None:
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    names = {re.split(r"[<>=\[]", each)[0] for each in needed}
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M))
+    assert names - pinned == set()
+    assert {"asyncpg", "psycopg2-binary"} <= names, "Airflow and the ledger on PostgreSQL"
 
 
 def test_every_setting_is_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")))
     used |= {f"AIRFLOW_CONN_{name.upper()}" for name in _connections()}
-    assert {name for name in used - {"DRBRIDGE_VERSION"} if name not in example} == set()
+    used |= {name for file in ("include", "plugins") for path in (ROOT / file).rglob("*.py") for name in _read_by(path)}
+    assert {"DRBRIDGE_LOOK_SECONDS", "DRBRIDGE_PORT_BASE", "DRBRIDGE_PROFILE"} <= used
+    assert {name for name in used if f"{name}=" not in example} == set()
+
+
+def _read_by(path: Path) -> set[str]:
+    """The settings a file reads; DRBRIDGE_CONTENT_SERVER is how the sandbox speaks to its own child."""
+    return set(re.findall(r"\"(DRBRIDGE_[A-Z_]+)\"", path.read_text(encoding="utf-8"))) - {"DRBRIDGE_CONTENT_SERVER"}
 
 
 def _connections() -> set[str]:
     systems = load(DEFAULT_FILE)
     places = [store.url for store in systems.stores.values()] + [flow.source for flow in systems.flows.values()]
     return {url.split("/")[2] for url in places} | {each.connection for each in systems.endpoints.values()}
+
+
+@pytest.mark.parametrize("model", [model for model, _ in TABLES.values()])
+def test_every_setting_of_systems_toml_is_explained(model: type[BaseModel]) -> None:
+    assert set(explained_in(model)) == set(model.model_fields) - {"name"}
+
+
+def test_every_extra_that_is_read_is_explained_and_no_other() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "include/drbridge/adapters").glob("*.py"))
+    read = set(re.findall(r"extra\.get\(\s*\"(\w+)\"", code))
+    assert read == {name for extras in EXTRAS.values() for name in extras}
 
 
 def test_the_pictures_show_this_version_and_these_dags() -> None:

@@ -102,6 +102,11 @@ class TestHostKeys:
         bare = str(place.connection.extra["host_key"]).split()[1]
         assert spoiled(place, host_key=bare).list() == []
 
+    @pytest.mark.parametrize("before", ["files.example ", "[files.example]:2222 ", "ssh-gateway,10.0.0.7 "])
+    def test_a_host_key_may_be_pasted_as_ssh_keyscan_prints_it(self, before: str, place: Place) -> None:
+        line = before + str(place.connection.extra["host_key"])
+        assert spoiled(place, host_key=line).list() == []
+
     def test_a_host_key_that_is_none_is_refused(self, place: Place) -> None:
         with pytest.raises(Misconfigured, match="is no public key"):
             spoiled(place, host_key="ssh-ed25519 nonsense").list()

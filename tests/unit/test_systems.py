@@ -60,6 +60,7 @@ def test_what_was_dealt_with_or_belongs_to_others_is_left_alone(name: str) -> No
         ('unknown = "resend"\nreason', 'reason'),
         ('reason = "an acknowledgement is keyed by message id"', 'reason = "so"'),
         ('deliver = ["derms_device_score"]', 'deliver = ["nowhere"]'),
+        ('answer = "derms_acks"', 'answer = "ouai_outcome"'),
         ('SDCSE = "device_score"', 'SDCSE = "no_such_noun"'),
         ('profile = "all"', 'profile = "27"'),
         ("[site]", "[site"),
@@ -71,6 +72,23 @@ def test_what_cannot_be_is_refused_in_words(tmp_path: Path, old: str, new: str) 
     with pytest.raises(Misconfigured) as refused:
         loaded(tmp_path, SHIPPED.replace(old, new))
     assert refused.value.fix
+
+
+def test_what_is_wrong_is_told_with_its_place_and_without_the_words_of_programmers(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        loaded(tmp_path, SHIPPED.replace('answer = "derms_acks"', 'answer = "ouai_outcome"'))
+    assert "an answer goes to an endpoint" in refused.value.detail
+    assert "Value error" not in refused.value.detail
+    with pytest.raises(Misconfigured) as refused:
+        loaded(tmp_path, SHIPPED.replace("in_flight = 16", "in_flight = 0"))
+    assert refused.value.detail.startswith("endpoints.dacs_sync_request.in_flight: ")
+
+
+def test_a_release_that_is_none_is_told_by_the_name_of_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRBRIDGE_PROFILE", "27")
+    with pytest.raises(Misconfigured, match="DRBRIDGE_PROFILE is 27") as refused:
+        systems.load(systems.DEFAULT_FILE)
+    assert "23C, 26.4, all" in refused.value.fix
 
 
 def test_an_endpoint_that_cannot_be_asked_is_not_configured_to_be() -> None:

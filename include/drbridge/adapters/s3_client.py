@@ -124,19 +124,3 @@ def with_condition(operation: Any, wanted: dict[str, Any], condition: dict[str, 
         if code_of(error) != "NotImplemented" and status_of(error) != 501:
             raise
     return operation(**wanted)
-
-
-def check_login(connection: Connection) -> str:
-    """Logs in, and says in one sentence what was seen; a login that may not list buckets is a login all the same.
-
-    Raises:
-        DrBridgeError: the login is refused, or nobody answers.
-    """
-    with explained(connection.conn_id, "list its buckets"):
-        try:
-            names = sorted(each["Name"] for each in client_of(connection).list_buckets().get("Buckets", ()))
-        except ClientError as error:
-            if code_of(error) != "AccessDenied":
-                raise
-            return "Logged in; listing buckets is not allowed"
-    return f"Logged in; buckets: {', '.join(names) or 'none'}"

@@ -17,6 +17,7 @@ from asyncssh.sftp import SFTPClient
 from drbridge.errors import DrBridgeError, Misconfigured, NotAllowed, Unreachable
 from drbridge.ports import Connection
 
+KEY_KINDS = ("ssh-", "ecdsa-", "sk-")
 CONNECT_SECONDS = 10.0
 LOGIN_SECONDS = 20.0
 KEEPALIVE_SECONDS = 10.0
@@ -75,6 +76,16 @@ async def open_session(connection: Connection) -> SftpSession:
         except BaseException:
             ssh.abort()
             raise
+
+
+async def check_login(connection: Connection) -> None:
+    """Logs in once and leaves.
+
+    Raises:
+        DrBridgeError: it cannot.
+    """
+    session = await open_session(connection)
+    await session.close()
 
 
 class _Login(asyncssh.SSHClient):
@@ -136,7 +147,10 @@ def _trusted(connection: Connection) -> Any:
 
 def _public_key(line: str, connection: Connection) -> asyncssh.SSHKey:
     try:
-        if " " not in line:
+        words = line.split()
+        if len(words) > 2 and words[1].startswith(KEY_KINDS):
+            line = " ".join(words[1:])
+        if len(words) == 1:
             raw = base64.b64decode(line)
             length = int.from_bytes(raw[:4], "big")
             line = f"{raw[4 : 4 + length].decode('ascii')} {line}"
@@ -144,7 +158,7 @@ def _public_key(line: str, connection: Connection) -> asyncssh.SSHKey:
     except (asyncssh.KeyImportError, ValueError):
         raise Misconfigured(
             f"host_key of connection {connection.conn_id} is no public key",
-            fix="give the line that ssh-keyscan prints, without the host: ssh-ed25519 AAAA...",
+            fix="give one line that ssh-keyscan prints, such as: host ssh-ed25519 AAAA...",
         ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from drbridge.cli.check import CheckCommand, check
+from drbridge.cli.connections import connections
 from drbridge.cli.demo import demo
 from drbridge.cli.docs import docs
 from drbridge.cli.ledger import ledger
@@ -20,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command(cls=CheckCommand)(check)
+app.command()(connections)
 app.command()(sandbox)
 app.command()(demo)
 app.command()(trace)

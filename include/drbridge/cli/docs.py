@@ -13,6 +13,7 @@ import typer
 from typer.models import OptionInfo, ParameterInfo
 
 from drbridge.cli.contract_page import contracts_page
+from drbridge.cli.settings_page import settings_page
 from drbridge.systems import DEFAULT_FILE, Flow, Store, load
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,7 +23,7 @@ NOTE = "<!-- Written by `make docs`. Change what it is made from, not this page.
 def docs(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a page is stale.")] = False,
 ) -> None:
-    """Writes docs/flows.md, docs/contracts.md and docs/cli.md from the DAGs, the contracts and this command line.
+    """Writes the generated pages in docs/: flows, contracts, settings and this command line.
 
     Example: drbridge docs --check
     """
@@ -124,4 +125,6 @@ def _written(parameter: str, info: ParameterInfo) -> str:
     return parameter.upper()
 
 
-PAGES: dict[str, Callable[[], str]] = {"flows.md": flows_page, "contracts.md": contracts_page, "cli.md": cli_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "flows.md": flows_page, "contracts.md": contracts_page, "cli.md": cli_page, "settings.md": settings_page,
+}  # fmt: skip

@@ -12,9 +12,12 @@ from rich.table import Table
 from sqlalchemy import Row
 
 from drbridge.cli.desk import open_desk, told_plainly
+from drbridge.errors import NotKnownThere
 from drbridge.exchange.desk import Desk
-from drbridge.ledger import deliveries, intakes, parcels
+from drbridge.ledger import audit, deliveries, intakes, parcels
+from drbridge.ledger.database import Ledger
 from drbridge.ledger.deliveries import Balance
+from drbridge.ledger.schema import upgrade
 
 ledger = typer.Typer(help="What is where, and whether the books balance.", no_args_is_help=True)
 
@@ -25,6 +28,8 @@ OfFlow = Annotated[str | None, typer.Option("--flow", help="Only this flow (DAG 
 def _rows(desk: Desk, flow: str | None) -> list[tuple[Row[Any], Balance]]:
     with desk.ledger.read() as tx:
         rows = tx.execute(deliveries.with_intakes(flow=flow)).all()
+        if flow and not rows and flow not in desk.systems.flows:
+            raise NotKnownThere(f"There is no flow {flow}", fix=f"say one of {', '.join(desk.systems.flows)}")
         books = deliveries.balances(tx, [row.id for row in rows])
     return [(row, books[row.id]) for row in rows]
 
@@ -46,7 +51,8 @@ def _print(rows: list[dict[str, object]], title: str, as_json: bool) -> None:
         return
     table = Table(title=title)
     for name in rows[0] if rows else ("nothing yet",):
-        table.add_column(name, justify="right" if rows and isinstance(rows[0][name], int) else "left", no_wrap=True)
+        number = bool(rows) and isinstance(rows[0][name], int)
+        table.add_column(name, justify="right" if number else "left", no_wrap=name != "why")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console().print(table)
@@ -106,6 +112,31 @@ def balance(flow: OfFlow = None, as_json: AsJson = False) -> None:
         _print(lines, "Books", as_json)
         if not good:
             raise typer.Exit(1)
+
+
+@ledger.command("audit")
+def audit_(as_json: AsJson = False) -> None:
+    """Lists what persons had sent again: when, who, what, in which run, and why; the latest last.
+
+    Example: drbridge ledger audit
+    """
+    with told_plainly(), open_desk().ledger.read() as tx:
+        acts = [
+            {"when": _when(each.at), "who": each.who, "act": each.act, "run": each.subject, "why": each.why}
+            for each in audit.acts(tx)
+        ]
+    _print(acts, "What persons asked for", as_json)
+
+
+@ledger.command("upgrade")
+def upgrade_() -> None:
+    """Makes the ledger's tables, or brings them to this version; changes nothing when they are current.
+
+    Example: drbridge ledger upgrade
+    """
+    with told_plainly():
+        upgrade(Ledger())
+    print("The ledger's tables are current.")
 
 
 def _sums(rows: list[tuple[Row[Any], Balance]]) -> tuple[list[dict[str, object]], bool]:

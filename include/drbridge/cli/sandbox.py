@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drbridge_sandbox.children import DidNotStart
+from drbridge_sandbox.window import INSIDE, keep_open, ports_of, write_connections
 
 if TYPE_CHECKING:
     from drbridge_sandbox.sandbox import Sandbox
@@ -34,10 +36,18 @@ def sandbox(
     ] = None,
     devices: Annotated[int | None, typer.Option(min=1, help="How many devices take part in the day (2000).")] = None,
     seed: Annotated[int | None, typer.Option(help="Draw other values; the same seed gives the same files (1).")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Also listen at this name of this machine, in a private network; else 127.0.0.1 alone."),
+    ] = None,
+    connections: Annotated[
+        Path | None, typer.Option(help="Write the connections here, for `airflow connections import`.")
+    ] = None,
 ) -> None:
     """Runs DACS, DERMS and OUAI as real SFTP, S3 and REST servers on this machine, until Ctrl-C.
 
-    They remember what they were sent, in --root. A second start goes on where the first one ended.
+    They remember what they were sent, in --root. A second start goes on where the first one ended. Their passwords
+    are no secrets: never give --host a name that strangers can reach.
 
     Example: drbridge sandbox --devices 2000
     """
@@ -52,7 +62,11 @@ def sandbox(
                 when = (day or datetime.now(UTC) - timedelta(days=1)).date()
                 _drop_day(box, when, 2000 if devices is None else devices, 1 if seed is None else seed)
             _print_environment(box)
+            if connections is not None:
+                write_connections(box.connections(), host or INSIDE, connections)
             print("\n# Ctrl-C ends the sandbox.", flush=True)
+            if host is not None:
+                asyncio.run(keep_open(host, ports_of(box.connections())))
             while True:
                 time.sleep(3600)
     except DidNotStart as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -23,6 +23,15 @@ from drbridge.systems import Flow
 
 MOST_NAMESAKES = 1_000
 
+# The next step of each verdict that is not the last.
+NOT_YET = "nothing: the rest goes by itself; if this lasts, call the owner of the other side"
+HELD = "read why; once the cause is gone, trigger the flow with this file and resend = failed"
+IN_DOUBT = (
+    "do what the reason says; where nobody knows whether the other side has the rows, ask it, and if it has not, "
+    "trigger the flow with this file and resend = unknown"
+)
+REFUSED = "tell the sender; once the cause is gone, trigger the flow with this file and resend = failed"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -31,12 +40,17 @@ class Verdict:
     Attributes:
         state: settled, refused, open (something still has to go), needs_person, gone.
         counts: rows by where they are, for each destination of this flow.
+        fix: the next step, where one is to be taken or waited for.
     """
 
     name: str
     state: str
     text: str
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}. Next: {self.fix}" if self.fix else self.text
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -135,16 +149,16 @@ def _judge(book: _Book, flow: Flow, name: str) -> Verdict:
     counts = {row.destination: book.balances[row.id].as_dict() for row in mine}
     told = "; ".join(f"{row.destination}: {_in_words(book.balances[row.id])}" for row in mine)
     if held := [row for row in mine if row.state == DeliveryState.HELD]:
-        return Verdict(name, "needs_person", f"{name} is held: {held[0].note}. {told}", counts)
+        return Verdict(name, "needs_person", f"{name} is held: {held[0].note}. {told}", counts, HELD)
     if any(row.id in book.moving for row in mine) or len(mine) < len(flow.deliver):
-        return Verdict(name, "open", f"{name} is not settled yet. {told}", counts)
+        return Verdict(name, "open", f"{name} is not settled yet. {told}", counts, NOT_YET)
     if any(row.state not in SETTLED for row in mine):
         why = "; ".join(sorted({book.reasons[row.id] for row in mine if row.state not in SETTLED}))
-        return Verdict(name, "needs_person", f"{name} waits for a person: {why}. {told}", counts)
+        return Verdict(name, "needs_person", f"{name} waits for a person: {why}. {told}", counts, IN_DOUBT)
     refused = [row for row in mine if book.was_refused(row)]
     if refused:
         why = book.reasons[refused[0].id]
-        return Verdict(name, "refused", f"{name} was refused: {why}. {told}", counts)
+        return Verdict(name, "refused", f"{name} was refused: {why}. {told}", counts, REFUSED)
     return Verdict(name, "settled", f"{name} is settled. {told}", counts)
 
 
@@ -154,7 +168,7 @@ def _in_words(balance: Balance) -> str:
 
 
 def _with(verdict: Verdict, text: str) -> Verdict:
-    return Verdict(verdict.name, verdict.state, f"{verdict.text}. {text}" if text else verdict.text, verdict.counts)
+    return replace(verdict, text=f"{verdict.text}. {text}") if text else verdict
 
 
 def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> str:

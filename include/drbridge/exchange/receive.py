@@ -23,7 +23,7 @@ from drbridge.exchange.cutting import Age, cut
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import keeper
 from drbridge.exchange.operations import operation_of
-from drbridge.exchange.staging import Need, StagedFile
+from drbridge.exchange.staging import Need, StagedFile, explained
 from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import NewDelivery, lane_of, relay_lane_of
@@ -109,6 +109,16 @@ def needed(desk: Desk, source: str, noun: str) -> Need:
 def read_file(desk: Desk, flow: Flow, seen: Fingerprint, open_file: OpenFile, lease: Lease) -> Received:
     """Reads, hashes, checks and stages a file in one pass, keeping the lease while it goes."""
     contract = contract_of(flow, seen.name)
+    with explained(desk.staging.root):
+        report, staged = _checked(desk, flow, contract, open_file, lease)
+    return Received(
+        contract, report, staged, seen, flow.source, _refusal(desk, flow, report), _business_at(contract, report, seen)
+    )
+
+
+def _checked(
+    desk: Desk, flow: Flow, contract: Contract, open_file: OpenFile, lease: Lease
+) -> tuple[FileReport, StagedFile | None]:
     site = desk.systems.site
     run = desk.staging.begin(contract, needed(desk, flow.source, contract.noun), flow.delimiter)
     try:
@@ -124,12 +134,9 @@ def read_file(desk: Desk, flow: Flow, seen: Fingerprint, open_file: OpenFile, le
             keep()
             run.write(block)
         report = check.report()
-        staged = None if report.refusal else run.publish(report)
+        return report, None if report.refusal else run.publish(report)
     finally:
         run.discard()
-    return Received(
-        contract, report, staged, seen, flow.source, _refusal(desk, flow, report), _business_at(contract, report, seen)
-    )
 
 
 def _refusal(desk: Desk, flow: Flow, report: FileReport) -> BadInput | None:

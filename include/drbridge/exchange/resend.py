@@ -16,6 +16,7 @@ from drbridge.ledger.database import Tx
 from drbridge.ledger.parcels import Claim
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ledger.tables import audit as audit_table
+from drbridge.ledger.tables import sightings
 from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow, Store
 
@@ -66,7 +67,7 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
         opened = sum(_open(desk, tx, row, work.resend) for row in chosen if row.id not in lost)
         audit.note(
             tx, work.who, f"resend {work.resend}", work.run,
-            f"{opened} deliveries; file {work.file or 'any'}, since {work.since}, until {work.until}",
+            f"{work.why or 'no reason given'} (deliveries opened: {opened}; {work.asked_for})",
         )  # fmt: skip
     return Reopened(opened, tuple(sorted(set(lost.values()))))
 
@@ -75,6 +76,15 @@ def calls_again(tx: Tx, flow: Flow, destination: str, work: Work) -> list[Claim]
     """What the run's `resend` would send to a destination, without opening anything: for a dry run."""
     chosen = [row for row in _wanted(tx, flow, work) if row.destination == destination]
     return [claim for row in chosen for claim in parcels.as_sent_again(tx, row, STATES[work.resend])]
+
+
+def archived(desk: Desk, flow_name: str, work: Work) -> list[str]:
+    """Files that the run names and that were put away, by their names now: only a resend sends them once more."""
+    flow = desk.systems.flow(flow_name)
+    away = select(sightings).where(sightings.c.source == flow.source, sightings.c.renamed_at.is_not(None))
+    with desk.ledger.read() as tx:
+        rows = tx.execute(away.order_by(sightings.c.id)).all()
+    return [row.renamed_to for row in rows if flow.noun_of(row.name) and work.wants_name(row.name)]
 
 
 def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:

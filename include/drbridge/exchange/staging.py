@@ -15,23 +15,26 @@ numbered from 0 in the order of the file; parcels point at ranges of these numbe
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
+import re
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
 from drbridge.checks import CheckedBlock, FileReport
 from drbridge.contracts import Contract
-from drbridge.errors import Misconfigured
+from drbridge.errors import Interrupted, Misconfigured
 from drbridge.ledger.database import home
 
 SWEEP_AFTER_SECONDS = 24 * 3600.0
@@ -92,11 +95,12 @@ class Staging:
     def __init__(self, url: str | None = None) -> None:
         self.url = url or os.environ.get("DRBRIDGE_STAGING") or (home() / "staging").as_uri()
         address = urlsplit(self.url)
-        if address.scheme != "file":
+        if address.scheme != "file" or address.netloc or not address.path.startswith("/"):
             raise Misconfigured(
-                f"DRBRIDGE_STAGING is {self.url}", fix="give it as file:///folder, on a disk that all workers share"
+                f"DRBRIDGE_STAGING is {self.url}, which is no folder",
+                fix="write it as file:///folder, with three slashes, on a disk that all workers share",
             )
-        self.root = Path(address.path)
+        self.root = Path(unquote(address.path))
 
     def folder(self, noun: str, sha256: str, verdict: str) -> Path:
         return self.root / noun / sha256 / verdict
@@ -121,6 +125,32 @@ class Staging:
         for path in stale:
             shutil.rmtree(path, ignore_errors=True)
         return len(stale)
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turns what the disk says into errors of ours."""
+    try:
+        yield
+    except (OSError, pl.exceptions.ComputeError) as error:
+        code = _code_of(error)
+        if code is None:
+            raise
+        if code in (errno.ENOSPC, errno.EDQUOT):
+            raise Interrupted(
+                "The disk under the staging folder is full", str(folder), "make room; the work goes on by itself"
+            ) from error
+        raise Misconfigured(
+            "The staging folder cannot be worked in",
+            detail=f"{folder}: {error}",
+            fix="see that DRBRIDGE_STAGING is a folder that every worker may write to, and that nothing of it is gone",
+        ) from error
+
+
+def _code_of(error: Exception) -> int | None:
+    """The system's number for a failure; polars tells it in words only."""
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return getattr(error, "errno", None) or (int(told[1]) if told else None)
 
 
 def _touched_at(path: Path) -> float:
@@ -232,8 +262,9 @@ class StagedFile:
         """
         path = self._superseded_path(view)
         draft = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
-        pl.DataFrame({"line": lines}).write_parquet(draft)
-        draft.replace(path)
+        with explained(self.folder):
+            pl.DataFrame({"line": lines}).write_parquet(draft)
+            draft.replace(path)
 
     def _superseded_path(self, view: str) -> Path:
         return self.folder / f"superseded-{view}.parquet"
@@ -257,7 +288,8 @@ class StagedFile:
 
     def _part(self, part: Part, columns: list[str] | None) -> pl.DataFrame:
         wanted = None if columns is None else list(dict.fromkeys(["line", *columns]))
-        return pl.read_parquet(self.folder / part.name, columns=wanted)
+        with explained(self.folder):
+            return pl.read_parquet(self.folder / part.name, columns=wanted)
 
     def bytes_between(self, view: str, first: int, last: int) -> int:
         """How many bytes `content` gives: the header and the live lines."""

@@ -10,7 +10,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from drbridge.errors import BadInput
+from drbridge.systems import in_words
 
+DAY = "%Y-%m-%d %H:%MZ"
 Resend = Literal["nothing", "failed", "unknown", "all"]
 
 
@@ -20,6 +22,7 @@ class Work(BaseModel):
     Attributes:
         run: what asked for it, "<dag id>/<run id>"; a run's resend is carried out once, however often it is cleared.
         who: the person who asked, or "schedule"; kept in the audit of every resend.
+        why: the reason that person gave; kept there too.
         file: name or glob; None is every file.
         since, until: business dates in [since, until), UTC.
         resend: which settled parcels to send again: refused ones, those in doubt, or all.
@@ -32,6 +35,7 @@ class Work(BaseModel):
 
     run: str = ""
     who: str = "schedule"
+    why: str = ""
     file: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -54,6 +58,13 @@ class Work(BaseModel):
     def is_narrowed(self) -> bool:
         return self.file is not None or self.since is not None or self.until is not None
 
+    @property
+    def asked_for(self) -> str:
+        """The window in words."""
+        told = [f"file {self.file}" if self.file else "", f"since {self.since:{DAY}}" if self.since else "",
+                f"until {self.until:{DAY}}" if self.until else ""]  # fmt: skip
+        return ", ".join(filter(None, told)) or "every file"
+
     def wants_name(self, name: str) -> bool:
         return self.file is None or self.file == name or fnmatch.fnmatchcase(name, self.file)
 
@@ -70,20 +81,24 @@ def work_of(
     interval: tuple[datetime, datetime] | None,
     who: str | None,
     run: str = "",
+    prefixes: tuple[str, ...] = (),
 ) -> Work:
     """Turns what Airflow knows of a run into its window of work.
 
+    A file may be named as it is called now or as it was: blanks around it and the prefix of its last name are dropped.
+
     Args:
         run_type: scheduled, manual, asset_triggered or backfill.
-        params: the trigger form: file, since, until, resend, dry_run; a backfill's conf may carry resend and dry_run.
+        params: the trigger form: file, since, until, resend, dry_run, why; a backfill's conf may carry the last three.
         interval: the run's data interval, absent for manual and asset-triggered runs.
         who: the Airflow user, if a person started it.
         run: "<dag id>/<run id>".
+        prefixes: what files get before their names when they are put away.
 
     Raises:
         BadInput: the form asks for something that cannot be, with the reason.
     """
-    asked = {name: value for name in ("file", "resend", "dry_run") if (value := params.get(name)) not in (None, "")}
+    asked = {name: value for name in ("resend", "dry_run") if (value := params.get(name)) not in (None, "")}
     since, until = _time(params.get("since")), _time(params.get("until"))
     if run_type == "backfill" and interval is not None and since is None and until is None:
         since, until = interval
@@ -92,18 +107,29 @@ def work_of(
         return Work.model_validate({
             **asked,
             "run": run,
+            "file": _name_at_first(params.get("file"), prefixes),
             "since": since,
             "until": until,
+            "why": str(params.get("why") or "").strip(),
             "who": who or ("a person" if by_hand else "schedule"),
             "by_hand": by_hand,
             "settled_too": run_type == "backfill",
         })
     except ValidationError as error:
-        reason = "; ".join(str(problem["msg"]) for problem in error.errors())
         raise BadInput(
-            "The run was asked for something that cannot be", detail=reason, fix="correct the form and trigger again",
+            "The run was asked for something that cannot be",
+            detail=in_words(error),
+            fix="correct the form and trigger again",
             code="bad_params",
-        ) from error  # fmt: skip
+        ) from error
+
+
+def _name_at_first(given: object, prefixes: tuple[str, ...]) -> str | None:
+    """A file's name or pattern as the sender wrote it: files that were put away are known by their first name."""
+    name = str(given or "").strip()
+    for prefix in prefixes:
+        name = name.removeprefix(prefix)
+    return name or None
 
 
 def _time(value: object) -> datetime | None:

@@ -12,12 +12,16 @@ from sqlalchemy import Connection, Engine, Float, Table, create_engine, event, l
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
 from drbridge.errors import Misconfigured, Unreachable
 
 Tx = Connection
+
+DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg2")
+WRITE_URL = "write it as postgresql+psycopg2://user:password@host/database or sqlite:////folder/ledger.db"
+NOT_ALLOWED = ("42501", "25006")  # PostgreSQL: no right to; a database that can only be read
 
 
 def home() -> Path:
@@ -89,20 +93,43 @@ def _told_plainly() -> Iterator[None]:
             detail=str(error.orig),
             fix="check that it runs and that DRBRIDGE_LEDGER_URL is right; the work goes on by itself",
         ) from error
+    except DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) not in NOT_ALLOWED:
+            raise
+        raise Misconfigured(
+            "The ledger's database does not let us do what we must",
+            detail=str(error.orig).strip(),
+            fix="give the role in DRBRIDGE_LEDGER_URL a database of its own, with the right to make tables in it",
+        ) from error
 
 
 def _make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except Exception as error:
-        raise Misconfigured("DRBRIDGE_LEDGER_URL is not a database address", fix="see .env.example") from error
+        raise Misconfigured("DRBRIDGE_LEDGER_URL is not a database address", fix=WRITE_URL) from error
+    if parsed.drivername not in DRIVERS:
+        raise Misconfigured(f"DRBRIDGE_LEDGER_URL begins with {parsed.drivername}, which we do not know", fix=WRITE_URL)
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(parsed.database)
         engine = create_engine(parsed, connect_args={"timeout": 60, "isolation_level": None})
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
     return create_engine(parsed, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED")
+
+
+def _make_folder(database: str | None) -> None:
+    if not database or database == ":memory:":
+        return
+    folder = Path(database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            f"The ledger's folder {folder} cannot be made",
+            detail=str(error.strerror),
+            fix="point DRBRIDGE_HOME or DRBRIDGE_LEDGER_URL at a folder that this user may write to",
+        ) from error
 
 
 def _prepare_sqlite(connection: object, _record: object) -> None:

@@ -29,7 +29,7 @@ class Archive(FileBrick):
         """Judges the file and returns the rows by where they are."""
         from drbridge.exchange.archive import archive
 
-        if work_from(context).dry_run:
+        if work_from(context, desk.systems.site).dry_run:
             raise AirflowSkipException("dry run: nothing was sent, nothing is renamed")
         verdict = archive(desk, self.dag_id, self.file)
         if verdict.state == "settled":
@@ -37,10 +37,10 @@ class Archive(FileBrick):
             return verdict.as_dict()
         context["ti"].xcom_push(key="verdict", value=verdict.as_dict())
         if verdict.state in ("needs_person", "gone"):
-            raise AirflowSkipException(verdict.text)
+            raise AirflowSkipException(str(verdict))
         if verdict.state == "open" and (other := self._another_run(context)):
             raise AirflowSkipException(f"{other}, and gives the verdict on {self.file}")
-        raise AirflowFailException(verdict.text)
+        raise AirflowFailException(str(verdict))
 
     def _another_run(self, context: Context) -> str:
         """What another run is doing with this file, as the tasks before this one saw it."""

@@ -21,9 +21,14 @@ LONGEST_LABEL = 200
 
 
 class Brick(BaseOperator):
-    """A task of a flow. The id of its DAG is the name of the flow in systems.toml."""
+    """A task of drbridge. In a flow, the id of its DAG is the name of the flow in systems.toml.
+
+    Attributes:
+        is_of_flow: whether it works for one flow, and is skipped when the release does not have that flow.
+    """
 
     template_fields = ()
+    is_of_flow: ClassVar[bool] = True
 
     def execute(self, context: Context) -> Any:
         """Does the brick's work."""
@@ -34,17 +39,21 @@ class Brick(BaseOperator):
         raise NotImplementedError
 
     def _guarded(self, context: Context, work: Callable[[Desk, Context], Any]) -> Any:
-        """Runs the work; an error of ours is told in three lines, not in a traceback."""
+        """Runs the work; an error of ours is told in three lines. What Airflow prints after them is for developers."""
         end_with_supervisor()
         try:
             desk = desk_for_worker()
-            flow = desk.systems.flow(self.dag_id)
-            if not desk.systems.is_on(flow):
-                raise AirflowSkipException(f"{flow.title} is not part of release {desk.systems.site.profile}")
+            if self.is_of_flow:
+                self._skip_unless_on(desk)
             return work(desk, context)
         except DrBridgeError as error:
             self._tell(error)
             raise error.with_traceback(None) from None
+
+    def _skip_unless_on(self, desk: Desk) -> None:
+        flow = desk.systems.flow(self.dag_id)
+        if not desk.systems.is_on(flow):
+            raise AirflowSkipException(f"{flow.title} is not part of release {desk.systems.site.profile}")
 
     def _tell(self, error: DrBridgeError) -> None:
         self.log.debug("Where it happened", exc_info=error)

@@ -27,7 +27,7 @@ class Relay(FileBrick):
         """Relays the file; one result per store."""
         from drbridge.exchange.relay import relay
 
-        results = relay(desk, self.dag_id, self.file, work_from(context))
+        results = relay(desk, self.dag_id, self.file, work_from(context, desk.systems.site))
         for result in results:
             say = self.log.warning if result.state == "refused" else self.log.info
             say("%s: %s", result.destination, result.text)

@@ -26,7 +26,7 @@ class _Sender(Brick):
 
     def work(self, desk: Desk, context: Context) -> dict[str, Any]:
         """Sends, says what was sent, and returns the counts."""
-        asked = work_from(context)
+        asked = work_from(context, desk.systems.site)
         result = self._send(desk, asked)
         if asked.dry_run:
             self._show_calls(result)

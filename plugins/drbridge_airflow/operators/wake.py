@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 
-from drbridge_airflow.desk import desk_for_worker
+from drbridge_airflow.operators.brick import Brick
 from drbridge_airflow.policies import WAKE_ALIAS, wake_asset
 
+if TYPE_CHECKING:
+    from drbridge.exchange.desk import Desk
 
-class WakeDueFlows(BaseOperator):
+
+class WakeDueFlows(Brick):
     """Emits the wake asset of every flow with work that is due and that nobody holds. Sends nothing."""
 
+    is_of_flow = False
     ui_color = "#f1f5f9"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(outlets=[WAKE_ALIAS], **kwargs)
 
-    def execute(self, context: Context) -> dict[str, str]:
+    def work(self, desk: Desk, context: Context) -> dict[str, str]:
         """Looks into the ledger and wakes what is due."""
         from drbridge.exchange.resume import due_flows
 
-        due = dict(due_flows(desk_for_worker()))
+        due = dict(due_flows(desk))
         for flow, why in due.items():
             self.log.info("Waking %s: %s", flow, why)
             context["outlet_events"][WAKE_ALIAS].add(wake_asset(flow), extra={"why": why})

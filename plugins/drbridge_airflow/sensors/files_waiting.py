@@ -35,7 +35,7 @@ class FilesWaiting(Brick):
         """Opens what the run asks to have sent again, then looks."""
         from drbridge.exchange.resend import reopen
 
-        asked = work_from(context)
+        asked = work_from(context, desk.systems.site)
         again = reopen(desk, self.dag_id, asked)
         if again.deliveries:
             self.log.info("Opened %d deliveries (resend %s, asked by %s)", again.deliveries, asked.resend, asked.who)
@@ -54,14 +54,15 @@ class FilesWaiting(Brick):
                 method_name="execute_complete",
                 timeout=timedelta(seconds=LONGEST_WAIT_SECONDS) + GRACE,
             )
-        return self._names(seen, names)
+        return self._names(desk, asked, seen, names)
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:
         """Looks once more after the wait."""
         return self._guarded(context, self._after_the_wait)
 
     def _after_the_wait(self, desk: Desk, context: Context) -> list[str]:
-        return self._names(*self._look(desk, context, work_from(context)))
+        asked = work_from(context, desk.systems.site)
+        return self._names(desk, asked, *self._look(desk, context, asked))
 
     def _look(self, desk: Desk, context: Context, asked: Work) -> tuple[Look, list[str]]:
         from drbridge.exchange.waiting import hand_out, look
@@ -72,7 +73,7 @@ class FilesWaiting(Brick):
         run = context["dag_run"]
         return seen, hand_out(desk, run.dag_id, run.run_id, seen.ready, asked)[:MOST_FILES_OF_A_RUN]
 
-    def _names(self, seen: Look, names: list[str]) -> list[str]:
+    def _names(self, desk: Desk, asked: Work, seen: Look, names: list[str]) -> list[str]:
         if names:
             self.log.info("%d files: %s", len(names), ", ".join(names))
             if seen.left:
@@ -87,4 +88,16 @@ class FilesWaiting(Brick):
                 "No file that waits can be read", detail="; ".join(seen.unreadable),
                 fix="have the sender correct names and rights of these files",
             )  # fmt: skip
-        raise AirflowSkipException("nothing waits")
+        raise AirflowSkipException(self._why_nothing(desk, asked) if asked.file else "nothing waits")
+
+    def _why_nothing(self, desk: Desk, asked: Work) -> str:
+        from drbridge.exchange.resend import archived
+
+        nothing = f"no file called {asked.file} waits"
+        away = archived(desk, self.dag_id, asked)
+        if not away:
+            return f"{nothing}, and none of that name was dealt with before: check the name, and that this is its flow"
+        found = f"{nothing}; archived ones that match: {len(away)}, the last is {away[-1]}"
+        if asked.resend != "nothing":
+            return f"{found}; none of them has anything to send again under '{asked.resend}'"
+        return f"{found}. To send them again choose 'failed' (what was refused) or 'all' under 'Send again'"

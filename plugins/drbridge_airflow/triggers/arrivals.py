@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from drbridge_airflow.triggers.eyes import Eyes
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS = 10.0
 LONGEST_BACK_OFF_SECONDS = 120.0
@@ -89,7 +94,20 @@ class Arrivals(BaseEventTrigger):
 
 def look_every() -> float:
     """Seconds between two looks."""
-    return float(os.environ.get("DRBRIDGE_LOOK_SECONDS") or LOOK_EVERY_SECONDS)
+    return _seconds(os.environ.get("DRBRIDGE_LOOK_SECONDS") or str(LOOK_EVERY_SECONDS))
+
+
+@cache
+def _seconds(text: str) -> float:
+    """What the setting says; a watcher never ends because of it, so what is no number of seconds is told and left."""
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) < float("inf"):
+            return seconds
+    log.warning(
+        "DRBRIDGE_LOOK_SECONDS is %s, which is no number of seconds: looking every %.0f s. Next: correct the setting",
+        text, LOOK_EVERY_SECONDS,
+    )  # fmt: skip
+    return LOOK_EVERY_SECONDS
 
 
 def back_off(failures: int) -> float:

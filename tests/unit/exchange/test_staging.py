@@ -13,6 +13,7 @@ import pytest
 
 from drbridge.checks import FileCheck
 from drbridge.contracts import CONTRACTS
+from drbridge.errors import Misconfigured
 from drbridge.exchange.cutting import halves, spans
 from drbridge.exchange.staging import Need, StagedFile, Staging
 from drbridge.systems import DEFAULT_FILE, load
@@ -44,6 +45,24 @@ def stage(staging: Staging, text: str, need: Need) -> StagedFile:
 @pytest.fixture
 def staging(tmp_path: Path) -> Staging:
     return Staging((tmp_path / "staging").as_uri())
+
+
+def test_a_folder_with_a_blank_in_its_name_is_that_folder(tmp_path: Path) -> None:
+    assert Staging((tmp_path / "my staging").as_uri()).root == tmp_path / "my staging"
+
+
+@pytest.mark.parametrize("url", ["file://staging/here", "file:staging", "s3://bucket/staging", "/var/staging"])
+def test_what_is_no_folder_of_this_machine_is_refused(url: str) -> None:
+    with pytest.raises(Misconfigured, match="DRBRIDGE_STAGING") as told:
+        Staging(url)
+    assert "file:///" in told.value.fix
+
+
+def test_a_part_that_is_gone_is_told_in_words(staging: Staging) -> None:
+    staged = stage(staging, HEADER + row(1), Need(raw=True))
+    (staged.folder / "00000.parquet").unlink()
+    with pytest.raises(Misconfigured, match="staging folder"):
+        list(staged.content("there", 0, 0))
 
 
 def test_lines_come_back_as_they_came_without_duplicates_and_contradictions(staging: Staging) -> None:

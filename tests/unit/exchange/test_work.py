@@ -64,3 +64,27 @@ def test_an_impossible_form_is_refused_with_the_reason(params: dict[str, object]
 
 def test_a_files_own_name_with_glob_characters_is_itself() -> None:
     assert work_of("manual", {"file": "SDCSE_[1].csv"}, None, None).wants_name("SDCSE_[1].csv")
+
+
+@pytest.mark.parametrize("given", [" SDCSE_1.csv ", "Sent-SDCSE_1.csv", "Error-SDCSE_1.csv", "\tSent-SDCSE_1.csv\n"])
+def test_a_file_is_known_by_its_first_name_however_it_is_given(given: str) -> None:
+    assert work_of("manual", {"file": given}, None, None, prefixes=("Sent-", "Error-")).file == "SDCSE_1.csv"
+
+
+def test_a_file_of_blanks_is_every_file() -> None:
+    assert work_of("manual", {"file": "  "}, None, None).file is None
+
+
+def test_what_is_wrong_with_a_form_is_told_without_the_words_of_programmers() -> None:
+    with pytest.raises(BadInput) as refused:
+        work_of("manual", {"resend": "all"}, None, None)
+    assert refused.value.detail.startswith("resend=all needs a file")
+    with pytest.raises(BadInput) as refused:
+        work_of("manual", {"resend": "everything"}, None, None)
+    assert refused.value.detail.startswith("resend: ")
+
+
+def test_the_window_is_told_in_words() -> None:
+    assert work_of("manual", {}, None, None).asked_for == "every file"
+    asked = work_of("backfill", {"file": "SDCSE_*"}, DAY, None)
+    assert asked.asked_for == "file SDCSE_*, since 2026-07-14 00:00Z, until 2026-07-15 00:00Z"

@@ -1,4 +1,4 @@
-"""Connections of Airflow as our adapters want them, and hooks for the three kinds of them."""
+"""Connections of Airflow as our adapters want them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,128 @@
+"""Looks whether everything that systems.toml names can be reached: logs in, lists, asks. Writes nothing there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from drbridge.adapters.http import base_address
+from drbridge.adapters.outside import ConnectionsOutside
+from drbridge.adapters.sftp_session import check_login
+from drbridge.errors import DrBridgeError
+from drbridge.ports import Call, Connection, Lost, NotSent, Reply
+from drbridge.systems import Store, Systems
+
+LOGIN = "login"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found at one place behind a connection.
+
+    Attributes:
+        who: the login, and where it logs in.
+        place: a folder, a bucket prefix, the path that a REST side was asked for, or the login itself.
+        good: whether it can be worked with.
+        text: what was seen, or what is wrong.
+        fix: the next step when something is wrong.
+    """
+
+    connection: str
+    who: str
+    place: str
+    good: bool
+    text: str
+    fix: str = ""
+
+
+def look_at_all(systems: Systems, get_connection: Callable[[str], Connection]) -> Iterator[Seen]:
+    """Looks at every place that a switched-on flow reads from or delivers to, connection by connection."""
+    for conn_id, places in sorted(places_of(systems).items()):
+        try:
+            connection = get_connection(conn_id)
+        except DrBridgeError as error:
+            yield _bad(conn_id, "", LOGIN, error)
+        else:
+            yield from _look_at(connection, places)
+
+
+def places_of(systems: Systems) -> dict[str, list[str]]:
+    """The connections in use, each with its addresses of folders and prefixes; a REST side has none."""
+    found: dict[str, list[str]] = {}
+    for flow in filter(systems.is_on, systems.flows.values()):
+        names = (*flow.deliver, *([flow.answer] if flow.answer else []))
+        destinations = [systems.destination(name) for name in names]
+        for url in (flow.source, *(each.url for each in destinations if isinstance(each, Store))):
+            known = found.setdefault(url.split("/")[2], [])
+            known += [url] if url not in known else []
+        for each in destinations:
+            found.setdefault(each.connection, [])
+    return found
+
+
+def _look_at(connection: Connection, places: list[str]) -> Iterator[Seen]:
+    who = _who(connection)
+    if connection.conn_type in ("sftp", "ssh"):
+        try:
+            asyncio.run(check_login(connection))
+        except DrBridgeError as error:
+            # One try: another for each folder could lock the account.
+            yield _bad(connection.conn_id, who, LOGIN, error)
+            return
+    outside = ConnectionsOutside(lambda _: connection)
+    for url in places:
+        try:
+            store = outside.store(url)
+            try:
+                yield Seen(connection.conn_id, who, url, True, f"{len(store.list())} files")
+            finally:
+                store.close()
+        except DrBridgeError as error:
+            yield _bad(connection.conn_id, who, url, error)
+    if not places:
+        yield _ask(connection, who, outside)
+
+
+def _ask(connection: Connection, who: str, outside: ConnectionsOutside) -> Seen:
+    """Asks a REST side for the path in the extra `health_path` (default `/`); with OAuth2 a token is fetched first."""
+    path = str(connection.extra.get("health_path") or "/")
+
+    async def ask() -> Reply:
+        target = outside.target(connection.conn_id)
+        try:
+            return await target.call(Call("GET", path, key=""))
+        finally:
+            await target.close()
+
+    conn_id = connection.conn_id
+    try:
+        status = asyncio.run(ask()).status
+    except DrBridgeError as error:
+        return _bad(conn_id, who, path, error)
+    except (NotSent, Lost) as error:
+        return Seen(conn_id, who, path, False, f"no answer: {error}", f"check host, port and schema of {conn_id}")
+    if status in (401, 403):
+        return Seen(
+            conn_id, who, path, False, f"HTTP {status}: our login is refused", f"correct the login of {conn_id}"
+        )
+    if 300 <= status < 400:
+        return Seen(conn_id, who, path, False, f"HTTP {status}: it is elsewhere", f"correct the address in {conn_id}")
+    if status >= 500:
+        return Seen(conn_id, who, path, False, f"HTTP {status}: it is in trouble", "call its owner")
+    return Seen(conn_id, who, path, True, f"answers (HTTP {status})")
+
+
+def _who(connection: Connection) -> str:
+    if connection.conn_type == "http" and connection.host:
+        where = base_address(connection)
+    elif endpoint := connection.extra.get("endpoint_url"):
+        where = str(endpoint)
+    else:
+        where = f"{connection.host}:{connection.port}" if connection.port else connection.host
+    return f"{connection.login or 'nobody'} at {where}"
+
+
+def _bad(conn_id: str, who: str, place: str, error: DrBridgeError) -> Seen:
+    text = f"{error.what} ({error.detail})" if error.detail else error.what
+    return Seen(conn_id, who, place, False, text, error.fix)

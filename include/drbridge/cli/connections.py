@@ -1,0 +1,73 @@
+"""`drbridge connections`: whether everything that systems.toml names can be reached."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from drbridge.adapters.outside import connection_from_fields, environment_connection
+from drbridge.cli.desk import told_plainly
+from drbridge.errors import Misconfigured
+from drbridge.ports import Connection
+from drbridge.systems import load
+
+
+def connections(
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Read the connections from here instead, as `airflow connections export` writes them."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")] = False,
+) -> None:
+    """Logs in to every system that systems.toml names, lists every folder and bucket, and asks every REST side.
+
+    It says as whom, what is wrong and what to do, and writes nothing there. Connections are read from AIRFLOW_CONN_*;
+    for those that live in Airflow's database, pass on what Airflow exports. Exit code 1: at least one does not work.
+
+    Example: airflow connections export - | drbridge connections --file /dev/stdin
+    """
+    from drbridge.adapters.looking import look_at_all  # clients of all three kinds: not for every command
+
+    with told_plainly():
+        get_connection = environment_connection if file is None else exported_connections(file)
+        seen = list(look_at_all(load(), get_connection))
+    if as_json:
+        print(json.dumps([asdict(each) for each in seen]))
+    else:
+        table = Table("connection", "as", "place", "found")
+        for each in seen:
+            found = f"{each.text}\nNext: {each.fix}" if each.fix else each.text
+            table.add_row(
+                *map(escape, (each.connection, each.who, each.place, found)), style="" if each.good else "red"
+            )
+        Console().print(table)
+    if not all(each.good for each in seen):
+        raise typer.Exit(1)
+
+
+def exported_connections(file: Path) -> Callable[[str], Connection]:
+    """The connections of an export.
+
+    Raises:
+        Misconfigured: the file is none.
+    """
+    try:
+        known = {name: connection_from_fields(name, told) for name, told in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        fix = "write it with: airflow connections export FILE.json"
+        raise Misconfigured(f"{file} holds no connections", type(error).__name__, fix) from error
+
+    def get(conn_id: str) -> Connection:
+        if conn_id not in known:
+            raise Misconfigured(f"There is no connection {conn_id}", fix="make it under Admin > Connections")
+        return known[conn_id]
+
+    return get

@@ -1,0 +1,49 @@
+"""A ledger that cannot be used says so, with the next step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from drbridge.errors import Misconfigured
+from drbridge.ledger.database import Ledger
+from drbridge.ledger.schema import upgrade
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://host/ledger", "postgres://host/ledger", "postgresql+psycopg://host/ledger", "postgresql+asyncpg://host/x",
+     "sqlite+aiosqlite:///ledger.db", "ledger.db"],
+)  # fmt: skip
+def test_an_address_of_another_kind_is_our_mistake(url: str) -> None:
+    with pytest.raises(Misconfigured, match="DRBRIDGE_LEDGER_URL") as told:
+        upgrade(Ledger(url))
+    assert "postgresql+psycopg2://" in told.value.fix
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Misconfigured, match=f"{tmp_path}/file/folder") as told:
+        upgrade(Ledger(f"sqlite:///{tmp_path}/file/folder/ledger.db"))
+    assert "DRBRIDGE_HOME" in told.value.fix
+
+
+def test_a_role_without_rights_is_told_what_it_lacks(postgres_url: str) -> None:
+    owner = Ledger(postgres_url)
+    with owner.write() as tx:
+        tx.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+        tx.execute(text("CREATE ROLE guest LOGIN"))
+    guest = Ledger(make_url(postgres_url).set(username="guest").render_as_string(hide_password=False))
+    try:
+        with pytest.raises(Misconfigured, match="does not let us") as told, guest.write() as tx:
+            tx.execute(text("CREATE TABLE mine (id int)"))
+        assert "permission denied" in told.value.detail
+        assert "right to make tables" in told.value.fix
+    finally:
+        guest.close()
+        with owner.write() as tx:
+            tx.execute(text("DROP ROLE guest"))
+        owner.close()
