@@ -27,14 +27,16 @@ class Limits:
         max_unpacked_bytes: what a gzip or zip may grow to.
         max_field_bytes: of one field; a longer one is the sign of a lost quote.
         max_row_bytes: of one row; a longer one is the sign of lost line ends.
-        block_bytes: how much is looked at in one go.
+        block_bytes, block_rows, block_fields: how much is looked at in one go; it bounds the memory that a check takes.
     """
 
     max_bytes: int = 1 << 30
     max_unpacked_bytes: int = 10 << 30
     max_field_bytes: int = 1_000_000
-    max_row_bytes: int = 16 << 20
+    max_row_bytes: int = 4 << 20
     block_bytes: int = 8 << 20
+    block_rows: int = 100_000
+    block_fields: int = 500_000
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import struct
 import zipfile
 from pathlib import Path
 
@@ -217,3 +218,46 @@ def zipped(*members: bytes, method: int = zipfile.ZIP_DEFLATED, name: str = "") 
         for number, data in enumerate(members):
             archive.writestr(name or f"{number}.csv", data)
     return out.getvalue()
+
+
+@pytest.mark.parametrize("after", [b"x", ACK, gzip.compress(ACK), b"x" * 200_000], ids=["x", "csv", "gzip", "much"])
+def test_a_zip_followed_by_something_else_is_refused(after: bytes, tmp_path: Path) -> None:
+    assert refused(zipped(ACK) + after, tmp_path) == ("not_one_member", None)
+
+
+def test_two_zips_in_a_row_are_refused(tmp_path: Path) -> None:
+    assert refused(zipped(ACK) + zipped(ACK), tmp_path)[0] == "not_one_member"
+
+
+def test_a_zip_with_a_comment_is_read(tmp_path: Path) -> None:
+    out = io.BytesIO(zipped(ACK))
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.comment = b"from DACS"
+    assert check("enrollment_ack", out.getvalue(), tmp_path).report.verdict == "accepted"
+    assert refused(out.getvalue()[:-1], tmp_path / "2")[0] == "truncated"
+
+
+@pytest.mark.parametrize("long_form", [False, True])
+def test_a_zip_of_many_members_is_refused_before_its_directory_is_loaded(
+    long_form: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = zipped(*[b"x"] * 300)
+    end = data.rindex(b"PK\x05\x06")
+    directory = data.index(b"PK\x01\x02")
+    if long_form:
+        long_end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 300, 300, end - directory, directory)
+        locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+        short_end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+        data = data[:end] + long_end + locator + short_end
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    assert refused(data, tmp_path)[0] == "not_one_member"
+
+
+def test_a_zip_in_the_long_form_is_read(tmp_path: Path) -> None:
+    data = zipped(ACK)
+    end, directory = data.rindex(b"PK\x05\x06"), data.index(b"PK\x01\x02")
+    long_end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, end - directory, directory)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+    short_end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    checked = check("enrollment_ack", data[:end] + long_end + locator + short_end, tmp_path)
+    assert checked.report.verdict == "accepted"

@@ -123,7 +123,7 @@ def test_no_rows_have_no_business_date() -> None:
     ("device_score", {"successfulParticipations": "10"}, []), ("device_score", {"participationLimit": None}, []),
     ("event_outcome", {"errorMessage": "é" * 101}, [("errorMessage", "cut")]),
     ("event_outcome", {"errorMessage": "é" * 100}, []),
-    ("kwh_avoided", {"KwhSaved2": "-0.01"}, [("KwhSaved", "negative_interval")]),
+    ("kwh_avoided", {"KwhSaved2": "-0.01"}, [("KwhSaved2", "negative_interval")]),
     ("kwh_avoided", {"KwhSaved2": "-0.00"}, []), ("load_forecast", {}, []),
 ])  # fmt: skip
 def test_warnings_do_not_refuse(noun: str, changes: dict[str, str | None], warnings: list[tuple[str, str]]) -> None:
