@@ -114,8 +114,12 @@ class _Gathered:
         return ends
 
     def keep(self, rest: bytes) -> None:
-        """Takes back what was left over of the block that was given last."""
+        """Takes back what has been looked at of the block that was given last, and is not finished."""
         self._rest = rest
+
+    def put_back(self, rest: bytes) -> None:
+        """Takes back what has not been looked at of the block that was given last."""
+        self._ahead = rest + self._ahead
 
     def with_line_end(self, data: bytes) -> bytes:
         """The block, given a last line end if it is the last block and has none."""
@@ -141,8 +145,8 @@ def _header(gathered: _Gathered, mark: bytes, limits: Limits) -> Stretch:
                 fix="write the column names in the first line", code="no_header", line=1,
             )  # fmt: skip
     end = len(data) - len(text) + record.end
-    gathered.keep(data[end:])
-    names = tuple(name.decode() for name in record.fields or [])
+    gathered.put_back(data[end:])
+    names = () if record.fault else tuple(name.decode() for name in record.fields or [])
     lines = max(1, whole.count(b"\n", 0, record.end))
     here = Records(data[:end], end, np.zeros(1, np.int64), np.array([end]), np.zeros(1, np.int64), lines)
     return Stretch(here, 1, ends_with_line=whole is text, header=names)
