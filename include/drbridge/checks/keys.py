@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 PARTITIONS = 64
-PIECE = 500_000
+PIECE = 200_000
 ENTRY = np.dtype([("high", np.uint64), ("low", np.uint64), ("row", np.uint64), ("line", np.uint32)])
 KEY = ["high", "low"]
 Lines = npt.NDArray[np.uint32]

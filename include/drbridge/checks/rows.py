@@ -140,8 +140,7 @@ def _read_wide(data: bytes, layout: Layout) -> pl.DataFrame:
     text = data.removesuffix(b"\n").replace(b"\n", layout.delimiter.encode()).decode()
     cells = pl.Series([text]).str.split(layout.delimiter).explode()
     cells = cells.set(cells == "", None)
-    wide = len(layout.columns)
-    return pl.DataFrame({name: cells.gather_every(wide, at) for at, name in enumerate(layout.columns)})
+    return cells.reshape((-1, len(layout.columns))).arr.to_struct(fields=layout.columns).struct.unnest()
 
 
 def _only(records: Records, plain: Mask) -> bytes:

@@ -194,23 +194,22 @@ def _refuse_long(records: Records, line: int, mark: bytes, limits: Limits) -> No
     """Refuses a file with a field or row that no honest file has; whole records first, then the unfinished one."""
     sizes = records.ends - records.starts
     for record in np.flatnonzero(sizes > limits.max_field_bytes).tolist():
-        field = _longest_field(records.data, int(records.starts[record]), mark)
-        _refuse_if_long(field, int(sizes[record]), line + int(records.lines[record]), limits)
-    rest = len(records.data) - records.consumed
-    if rest > limits.max_field_bytes:
-        field = _longest_field(records.data, records.consumed, mark)
-        _refuse_if_long(field, rest, line + records.line_count, limits)
+        start, end = int(records.starts[record]), int(records.ends[record])
+        field = _longest_field(records.data[start:end], mark)
+        _refuse_if_long(field, end - start, line + int(records.lines[record]), limits)
+    rest = records.data[records.consumed :]
+    if len(rest) > limits.max_field_bytes:
+        _refuse_if_long(_longest_field(rest, mark), len(rest), line + records.line_count, limits)
 
 
-def _longest_field(data: bytes, start: int, mark: bytes) -> int:
-    """The longest field of a record; where quotes are out of place, a field is what lies between two delimiters."""
-    taken = take_apart(data, start, mark)
+def _longest_field(row: bytes, mark: bytes) -> int:
+    """The longest field of a row; where quotes are out of place, a field is what lies between two delimiters."""
+    taken = take_apart(row, 0, mark) if b'"' in row else None
     if isinstance(taken, Unfinished) and taken.quoted_bytes:
         return taken.quoted_bytes
     if isinstance(taken, Record) and taken.fields is not None:
         return max(map(len, taken.fields))
-    end = taken.end if isinstance(taken, Record) else len(data)
-    return max(map(len, data[start:end].rstrip(b"\r\n").split(mark)))
+    return max(map(len, row.rstrip(b"\r\n").split(mark)))
 
 
 def _refuse_if_long(field: int, row: int, line: int, limits: Limits) -> None:
