@@ -50,9 +50,10 @@ class FileReport:
         header: the header line as it came, line end and byte order mark included.
         columns: the names in the header.
         refusal: why the file is refused whole, or None.
-        problem_counts, warning_counts: how many there are of each code.
+        problem_counts, warning_counts: how many there are of each code, listed or not.
         first_problems: the first 100, in the order of lines.
-        rejects_path: a CSV of all refused rows: line, field, code, text, row (as it came).
+        rejects_path: a CSV of all refused rows: line, field, code, text, row (as it came, beside its first problem);
+            a list that would be too long ends early and says so.
         excluded: lines that came in a block and turned out at the end to be duplicates or in conflict
             (columns `line`, `reason`: duplicate | conflict), sorted by line.
         business_at: the moment whose UTC day the file belongs to, by its content.
