@@ -45,6 +45,11 @@ def test_every_command_has_help(command: CommandDocs) -> None:
     assert "Example" in told.stdout
 
 
+@pytest.mark.parametrize("group", [[], ["ledger"]])
+def test_help_on_a_group_of_commands_has_an_example(group: list[str]) -> None:
+    assert "Example: drbridge " in runner.invoke(app, [*group, "--help"]).stdout
+
+
 def test_the_ledger_is_listed_for_programs(ledger: Ledger) -> None:
     with ledger.write() as tx:
         arrive(tx, rows=30, refused=3)

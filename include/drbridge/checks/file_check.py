@@ -20,6 +20,7 @@ from drbridge.checks.report import FileReport, Limits
 from drbridge.checks.rows import Judged, Layout, judge
 from drbridge.checks.spool import Reject, Spool
 from drbridge.checks.text import Stretch, stretches
+from drbridge.checks.tokens import Record, take_apart
 from drbridge.checks.unpack import unpacked
 from drbridge.contracts import Contract, Problem
 from drbridge.errors import BadInput, Incomplete, Misconfigured, Unstable
@@ -77,7 +78,7 @@ class FileCheck:
         self._header, self._columns = b"", tuple[str, ...]()
         self._refusal: BadInput | None = None
         self._dates: list[datetime] = []
-        self._keys = Keys(contract.key, workdir / "keys")
+        self._keys = Keys(contract.identity, workdir / "keys")
         self._problems = Spool(workdir / "problems.csv")
         self._warnings = Spool(workdir / "warnings.csv")
         self._excluded = Excluded(np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, np.int64))
@@ -113,7 +114,7 @@ class FileCheck:
             layout = Layout(self.contract, self._columns, self._delimiter, self._now)
             judged = judge(stretch.records, layout, stretch.first_line)
             self._rows += len(stretch.records)
-            cut_off = None if stretch.ends_with_line else _cut_off(stretch, judged)
+            cut_off = None if stretch.ends_with_line else self._cut_off(stretch, judged)
             yield from self._note(stretch, judged)
             if cut_off is not None:
                 raise cut_off
@@ -132,12 +133,27 @@ class FileCheck:
         if refusal is not None:
             raise refusal
 
+    def _cut_off(self, stretch: Stretch, judged: Judged) -> BadInput | None:
+        """A last line without line end is only believed when it is whole; its own problem gives way to the file's."""
+        records, last = stretch.records, len(stretch.records) - 1
+        taken = take_apart(records.data, int(records.starts[last]), self._delimiter.encode())
+        count = len(taken.fields) if isinstance(taken, Record) and taken.fields is not None else 0
+        if count == len(self._columns):
+            return None
+        line = stretch.first_line + int(records.lines[last])
+        _, (problem, *_) = judged.refused.pop()
+        return Incomplete(
+            f"The last line ({line}) is not complete", problem.text, "have the file sent again, to its end",
+            code="cut_off", line=line,
+        )  # fmt: skip
+
     def _note(self, stretch: Stretch, judged: Judged) -> Iterator[CheckedBlock]:
         records = stretch.records
         for record, problems in judged.refused:
             row = records.data[records.starts[record] : records.ends[record]].decode().removesuffix("\n")
-            for problem in problems:
-                self._problems.add(problem, row.removesuffix("\r"))
+            self._problems.add(problems[0], row.removesuffix("\r"))
+            for problem in problems[1:]:
+                self._problems.add(problem)
         if not judged.accepted.height:
             return
         numbers = judged.accepted["record"]
@@ -203,20 +219,6 @@ class FileCheck:
             _problems=self._problems,
             _warnings=self._warnings,
         )
-
-
-def _cut_off(stretch: Stretch, judged: Judged) -> BadInput | None:
-    """A last line without line end is only believed when it is whole; its own problem gives way to the file's."""
-    if not judged.refused:
-        return None
-    record, problems = judged.refused[-1]
-    if record < len(stretch.records) - 1 or problems[0].code not in ("field_count", "bad_quoting"):
-        return None
-    judged.refused.pop()
-    return Incomplete(
-        f"The last line ({problems[0].line}) is not complete", problems[0].text, "have the file sent again, to its end",
-        code="cut_off", line=problems[0].line,
-    )  # fmt: skip
 
 
 def _changed() -> Unstable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -13,8 +13,9 @@ import numpy.typing as npt
 import polars as pl
 
 PARTITIONS = 64
+PIECE = 200_000
 ENTRY = np.dtype([("high", np.uint64), ("low", np.uint64), ("row", np.uint64), ("line", np.uint32)])
-Entries = npt.NDArray[np.void]
+KEY = ["high", "low"]
 Lines = npt.NDArray[np.uint32]
 NAMED_LINES = 5
 
@@ -46,8 +47,8 @@ class Excluded:
         """Each line in conflict, in the order of lines, and the other lines of its key in words."""
         order = np.argsort(self.conflict)
         groups = np.searchsorted(self.bounds, order, side="right") - 1
-        for line, group in zip(self.conflict[order].tolist(), groups.tolist(), strict=True):
-            start, end = int(self.bounds[group]), int(self.bounds[group + 1])
+        for place, group in zip(order, groups, strict=True):
+            line, start, end = int(self.conflict[place]), int(self.bounds[group]), int(self.bounds[group + 1])
             first = self.conflict[start : min(end, start + NAMED_LINES + 1)].tolist()
             yield line, _named([each for each in first if each != line][:NAMED_LINES], end - start - 1)
 
@@ -58,9 +59,14 @@ def _named(others: list[int], count: int) -> str:
 
 
 class Keys:
-    """The keys of all accepted rows of one file."""
+    """The keys of all accepted rows of one file.
 
-    def __init__(self, key: tuple[str, ...], folder: Path) -> None:
+    Args:
+        key: what makes up the key of a row; equal values, equal keys.
+        folder: where keys wait.
+    """
+
+    def __init__(self, key: Sequence[pl.Expr], folder: Path) -> None:
         self.key = list(key)
         self.folder = folder
         self._seeds = [secrets.randbits(63) for _ in range(3)]
@@ -100,37 +106,42 @@ class Keys:
         duplicates, conflicts, sizes = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], [np.zeros(1, np.int64)]
         for file in self._files:
             file.flush()
-            repeated = _repeated(np.fromfile(file.name, ENTRY))
-            if repeated.size:
-                first, same = _groups(repeated)
-                duplicates.append(repeated["line"][same & ~first])
-                conflicts.append(repeated["line"][~same])
-                sizes.append(np.bincount(np.cumsum(first[~same]) - 1))
+            repeated = _repeated(Path(file.name))
+            if repeated.height:
+                duplicate, conflict = _excluded(Path(file.name), repeated)
+                duplicates.append(duplicate.to_numpy())
+                conflicts.append(conflict["line"].to_numpy())
+                sizes.append(conflict["key"].rle().struct.field("len").to_numpy())
         self.close()
         return Excluded(np.concatenate(duplicates), np.concatenate(conflicts), np.cumsum(np.concatenate(sizes)))
 
 
-def _repeated(entries: Entries) -> Entries:
-    """The entries whose key comes more than once, by key and line; most files have none."""
-    highs = np.sort(entries["high"])
-    again = highs[1:][highs[1:] == highs[:-1]]
-    if not again.size:
-        return entries[:0]
-    entries = entries[np.isin(entries["high"], np.unique(again))]
-    entries = entries[np.lexsort((entries["line"], entries["low"], entries["high"]))]
-    fresh = _fresh(entries)
-    alone = fresh & np.append(fresh[1:], True)
-    return np.asarray(entries[~alone])
+def _pieces(path: Path) -> Iterator[pl.DataFrame]:
+    """The entries of one partition; most fit into one piece, unless one key comes again and again."""
+    with path.open("rb") as file:
+        while (entries := np.fromfile(file, ENTRY, PIECE)).size:
+            yield pl.DataFrame({name: np.ascontiguousarray(entries[name]) for name in ENTRY.names or ()})
 
 
-def _fresh(entries: Entries) -> npt.NDArray[np.bool_]:
-    changed = (entries["high"][1:] != entries["high"][:-1]) | (entries["low"][1:] != entries["low"][:-1])
-    return np.concatenate(([True], changed))
+def _repeated(path: Path) -> pl.DataFrame:
+    """The keys that come more than once: their first line, and whether all their rows are the same."""
+    told = [pl.len().alias("rows"), pl.min("line"), pl.min("row").alias("least"), pl.max("row").alias("most")]
+    added = [pl.sum("rows"), pl.min("line"), pl.min("least"), pl.max("most")]
+    found: pl.DataFrame | None = None
+    for piece in _pieces(path):
+        more = piece.group_by(KEY).agg(told)
+        found = more if found is None else pl.concat([found, more]).group_by(KEY).agg(added)
+    if found is None:
+        return pl.DataFrame()
+    same = (pl.col("least") == pl.col("most")).alias("same")
+    return found.filter(pl.col("rows") > 1).select(*KEY, same, pl.col("line").alias("first")).with_row_index("key")
 
 
-def _groups(entries: Entries) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """For entries in the order of keys: whether each is the first of its key, and whether all of its key are equal."""
-    first = _fresh(entries)
-    starts = np.flatnonzero(first)
-    same = np.minimum.reduceat(entries["row"], starts) == np.maximum.reduceat(entries["row"], starts)
-    return first, np.repeat(same, np.diff(np.append(starts, entries.size)))
+def _excluded(path: Path, repeated: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+    """Of repeated keys: the lines that repeat an equal row, and the lines in conflict with their `key`, by key."""
+    duplicates, conflicts = [], []
+    for piece in _pieces(path):
+        ours = piece.join(repeated, on=KEY)
+        duplicates.append(ours.filter(pl.col("same") & (pl.col("line") != pl.col("first")))["line"])
+        conflicts.append(ours.filter(~pl.col("same")).select("key", "line"))
+    return pl.concat(duplicates), pl.concat(conflicts).sort("key", "line")

@@ -27,14 +27,16 @@ class Limits:
         max_unpacked_bytes: what a gzip or zip may grow to.
         max_field_bytes: of one field; a longer one is the sign of a lost quote.
         max_row_bytes: of one row; a longer one is the sign of lost line ends.
-        block_bytes: how much is looked at in one go.
+        block_bytes, block_rows, block_fields: how much is looked at in one go; it bounds the memory that a check takes.
     """
 
     max_bytes: int = 1 << 30
     max_unpacked_bytes: int = 10 << 30
     max_field_bytes: int = 1_000_000
-    max_row_bytes: int = 16 << 20
+    max_row_bytes: int = 4 << 20
     block_bytes: int = 8 << 20
+    block_rows: int = 100_000
+    block_fields: int = 500_000
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,10 @@ class FileReport:
         header: the header line as it came, line end and byte order mark included.
         columns: the names in the header.
         refusal: why the file is refused whole, or None.
-        problem_counts, warning_counts: how many there are of each code.
+        problem_counts, warning_counts: how many there are of each code, listed or not.
         first_problems: the first 100, in the order of lines.
-        rejects_path: a CSV of all refused rows: line, field, code, text, row (as it came).
+        rejects_path: a CSV of all refused rows: line, field, code, text, row (as it came, beside its first problem);
+            a list that would be too long ends early and says so.
         excluded: lines that came in a block and turned out at the end to be duplicates or in conflict
             (columns `line`, `reason`: duplicate | conflict), sorted by line.
         business_at: the moment whose UTC day the file belongs to, by its content.

@@ -14,6 +14,8 @@ from drbridge.contracts import Contract, Problem
 from drbridge.contracts.contract import Mask
 
 BOM = b"\xef\xbb\xbf"
+MOST_PROBLEMS = 20
+WIDE_COLUMNS = 64
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,20 @@ def judge(records: Records, layout: Layout, first_line: int) -> Judged:
             line = first_line + int(records.lines[record])
             problems = layout.contract.judge(line, dict(zip(layout.columns, fields, strict=True)), layout.now)
             if problems:
-                refused[record] = problems
+                refused[record] = _shortened(problems)
             else:
                 good[place] = True
         frame = frame.filter(good)
     return Judged(frame, sorted(refused.items()))
+
+
+def _shortened(problems: list[Problem]) -> list[Problem]:
+    """The first problems of a row, and how many more there are: nobody reads ten thousand of one row."""
+    more = len(problems) - MOST_PROBLEMS
+    if more <= 0:
+        return problems
+    last = Problem(problems[0].line, "", "and_more", f"{more:,} more things are wrong with this row")
+    return [*problems[:MOST_PROBLEMS], last]
 
 
 def _misshapen(records: Records, layout: Layout, first_line: int) -> Iterator[tuple[int, list[Problem]]]:
@@ -111,13 +122,25 @@ def _read_plain(records: Records, plain: Mask, layout: Layout) -> pl.DataFrame:
         data = data.replace(b'"', b"")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
-    if data.startswith(BOM):
-        data = BOM + data  # polars takes one away
-    frame = pl.read_csv(
-        data, has_header=False, schema=layout.schema, separator=layout.delimiter, quote_char=None, infer_schema=False
-    )
+    frame = _read_wide(data, layout) if len(layout.columns) > WIDE_COLUMNS else _read_narrow(data, layout)
     assert frame.height == numbers.len(), "records were told apart differently by two readers"
     return frame.insert_column(0, numbers)
+
+
+def _read_narrow(data: bytes, layout: Layout) -> pl.DataFrame:
+    if data.startswith(BOM):
+        data = BOM + data  # polars takes one away
+    return pl.read_csv(
+        data, has_header=False, schema=layout.schema, separator=layout.delimiter, quote_char=None, infer_schema=False
+    )
+
+
+def _read_wide(data: bytes, layout: Layout) -> pl.DataFrame:
+    """The same for thousands of columns, for each of which `read_csv` would set memory aside."""
+    text = data.removesuffix(b"\n").replace(b"\n", layout.delimiter.encode()).decode()
+    cells = pl.Series([text]).str.split(layout.delimiter).explode()
+    cells = cells.set(cells == "", None)
+    return cells.reshape((-1, len(layout.columns))).arr.to_struct(fields=layout.columns).struct.unnest()
 
 
 def _only(records: Records, plain: Mask) -> bytes:

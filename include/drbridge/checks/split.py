@@ -25,7 +25,6 @@ class Records:
         counts: how many fields each has; None when all have as many as the header.
         odd: fields of the records that had to be taken apart one by one, by record number.
         faults: records that break the rules of writing, by record number: the code.
-        unfinished: what is known of the record after `consumed`, where quotes are in play.
     """
 
     data: bytes
@@ -37,7 +36,6 @@ class Records:
     counts: Positions | None = None
     odd: dict[int, list[bytes]] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)
-    unfinished: Unfinished | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -88,9 +86,6 @@ def _with_quotes(data: bytes, array: Bytes, columns: int, delimiter: bytes) -> R
     records = _assemble(data, consumed, ends, np.flatnonzero(breaks), marks, columns)
     for number in awkward[awkward < ends.size].tolist():
         _keep(records, number, take_apart(data, int(records.starts[number]), delimiter))
-    if consumed < len(data) and where.size and where[-1] >= consumed:
-        rest = take_apart(data, consumed, delimiter)
-        records.unfinished = rest if isinstance(rest, Unfinished) else None
     return records
 
 
@@ -103,15 +98,15 @@ def _byte_at(array: Bytes, where: Positions) -> Bytes:
 def _one_by_one(data: bytes, array: Bytes, delimiter: bytes) -> Records:
     """Somewhere a quote is out of place: every record with quotes is taken apart, to find the next line after it."""
     found: list[Record] = []
-    at, unfinished = 0, None
+    at, is_open = 0, False
     while (quote := data.find(b'"', at)) >= 0:
         record = take_apart(data, max(at, data.rfind(b"\n", at, quote) + 1), delimiter)
         if isinstance(record, Unfinished):
-            at, unfinished = record.start, record
+            at, is_open = record.start, True
             break
         found.append(record)
         at = record.end
-    consumed = at if unfinished else max(at, data.rfind(b"\n", at) + 1)
+    consumed = at if is_open else max(at, data.rfind(b"\n", at) + 1)
     breaks = np.flatnonzero(array[:consumed] == LF)
     starts = np.array([each.start for each in found], np.int64)
     stops = np.array([each.end for each in found], np.int64)
@@ -122,7 +117,6 @@ def _one_by_one(data: bytes, array: Bytes, delimiter: bytes) -> Records:
     numbers = np.searchsorted(records.starts, starts)
     for number, record in zip(numbers.tolist(), found, strict=True):
         _keep(records, number, record)
-    records.unfinished = unfinished
     return records
 
 
@@ -140,7 +134,7 @@ def _assemble(
 
 def _keep(records: Records, number: int, record: Record | Unfinished) -> None:
     assert isinstance(record, Record)
-    if record.fields is None:
+    if record.fields is None or record.fault:
         records.faults[number] = record.fault
         return
     records.odd[number] = record.fields

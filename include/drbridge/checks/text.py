@@ -12,11 +12,10 @@ import numpy.typing as npt
 
 from drbridge.checks.report import Limits
 from drbridge.checks.split import Positions, Records, split
-from drbridge.checks.tokens import Record, take_apart
+from drbridge.checks.tokens import LF, Record, Unfinished, take_apart
 from drbridge.errors import BadInput, Incomplete, UnreadableFile
 
 HEADER_BYTES = 1 << 16
-WIDE_COLUMNS = 64
 FOREIGN_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -59,12 +58,11 @@ def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterat
         BadInput: it is not text in UTF-8, or ends in the middle of a record.
     """
     mark = delimiter.encode()
-    gathered = _Gathered(chunks)
+    gathered = _Gathered(chunks, mark, limits)
     header = _header(gathered, mark, limits)
     yield header
     columns, line = len(header.header or ()), 1 + header.records.line_count
-    block_bytes = limits.block_bytes // 4 if columns > WIDE_COLUMNS else limits.block_bytes
-    while data := gathered.next(block_bytes):
+    while data := gathered.next(limits.block_bytes):
         refuse_encoding(data, line, complete=gathered.is_last)
         whole = gathered.with_line_end(data)
         records = split(whole, columns, mark)
@@ -81,24 +79,47 @@ def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterat
 class _Gathered:
     """Chunks put together into blocks; what a block leaves over comes first in the next."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._left = b""
-        self.is_last = False
+    def __init__(self, chunks: Iterator[bytes], mark: bytes, limits: Limits) -> None:
+        self._chunks, self._mark, self._limits = chunks, mark[0], limits
+        self._rest, self._ahead = b"", b""
+        self._ended = False
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing comes after the block that was given last."""
+        return self._ended and not self._ahead
 
     def next(self, block_bytes: int) -> bytes:
         """The next block, longer than the last one's rest; empty when all has been given."""
-        pieces, size = [self._left], 0
-        self._left = b""
-        while size < block_bytes and not self.is_last:
+        pieces, size = [self._rest, self._ahead], len(self._ahead)
+        while size < block_bytes and not self._ended:
             chunk = next(self._chunks, None)
-            self.is_last = chunk is None
+            self._ended = chunk is None
             pieces.append(chunk or b"")
             size += len(pieces[-1])
-        return b"".join(pieces)
+        data = b"".join(pieces)
+        end = len(self._rest) + self._bearable(np.frombuffer(data, np.uint8)[len(self._rest) :])
+        self._rest, self._ahead = b"", data[end:]
+        return data[:end]
+
+    def _bearable(self, fresh: npt.NDArray[np.uint8]) -> int:
+        """How many of these bytes hold no more rows and fields than are looked at in one go."""
+        breaks, ends = fresh == LF, fresh.size
+        marks = breaks | (fresh == self._mark)
+        while (
+            np.count_nonzero(breaks[:ends]) > self._limits.block_rows
+            or np.count_nonzero(marks[:ends]) > self._limits.block_fields
+        ):
+            ends //= 2
+        return ends
 
     def keep(self, rest: bytes) -> None:
-        self._left = rest
+        """Takes back what has been looked at of the block that was given last, and is not finished."""
+        self._rest = rest
+
+    def put_back(self, rest: bytes) -> None:
+        """Takes back what has not been looked at of the block that was given last."""
+        self._ahead = rest + self._ahead
 
     def with_line_end(self, data: bytes) -> bytes:
         """The block, given a last line end if it is the last block and has none."""
@@ -124,8 +145,8 @@ def _header(gathered: _Gathered, mark: bytes, limits: Limits) -> Stretch:
                 fix="write the column names in the first line", code="no_header", line=1,
             )  # fmt: skip
     end = len(data) - len(text) + record.end
-    gathered.keep(data[end:])
-    names = tuple(name.decode() for name in record.fields or [])
+    gathered.put_back(data[end:])
+    names = () if record.fault else tuple(name.decode() for name in record.fields or [])
     lines = max(1, whole.count(b"\n", 0, record.end))
     here = Records(data[:end], end, np.zeros(1, np.int64), np.array([end]), np.zeros(1, np.int64), lines)
     return Stretch(here, 1, ends_with_line=whole is text, header=names)
@@ -173,14 +194,22 @@ def _refuse_long(records: Records, line: int, mark: bytes, limits: Limits) -> No
     """Refuses a file with a field or row that no honest file has; whole records first, then the unfinished one."""
     sizes = records.ends - records.starts
     for record in np.flatnonzero(sizes > limits.max_field_bytes).tolist():
-        taken = take_apart(records.data, int(records.starts[record]), mark)
-        fields = taken.fields if isinstance(taken, Record) and taken.fields else [b""]
-        _refuse_if_long(max(map(len, fields)), int(sizes[record]), line + int(records.lines[record]), limits)
-    rest = len(records.data) - records.consumed
-    if rest > limits.max_field_bytes:
-        last = records.unfinished
-        field = last.field_bytes if last else len(records.data) - 1 - records.data.rfind(mark, records.consumed)
-        _refuse_if_long(min(field, rest), rest, line + records.line_count, limits)
+        start, end = int(records.starts[record]), int(records.ends[record])
+        field = _longest_field(records.data[start:end], mark)
+        _refuse_if_long(field, end - start, line + int(records.lines[record]), limits)
+    rest = records.data[records.consumed :]
+    if len(rest) > limits.max_field_bytes:
+        _refuse_if_long(_longest_field(rest, mark), len(rest), line + records.line_count, limits)
+
+
+def _longest_field(row: bytes, mark: bytes) -> int:
+    """The longest field of a row; where quotes are out of place, a field is what lies between two delimiters."""
+    taken = take_apart(row, 0, mark) if b'"' in row else None
+    if isinstance(taken, Unfinished) and taken.quoted_bytes:
+        return taken.quoted_bytes
+    if isinstance(taken, Record) and taken.fields is not None:
+        return max(map(len, taken.fields))
+    return max(map(len, row.rstrip(b"\r\n").split(mark)))
 
 
 def _refuse_if_long(field: int, row: int, line: int, limits: Limits) -> None:

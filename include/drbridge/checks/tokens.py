@@ -14,8 +14,8 @@ class Record:
     """One record with quotes in it.
 
     Attributes:
-        fields: what it says, unquoted; None when it breaks the rules of quoting.
-        fault: the code of the rule it breaks.
+        fields: what it says, unquoted; None when quotes are out of place.
+        fault: the code of the rule of writing that it breaks, if any.
     """
 
     start: int
@@ -29,12 +29,11 @@ class Unfinished:
     """A record whose end has not come.
 
     Attributes:
-        field_bytes: how much there is of its last field.
+        quoted_bytes: what has come of the quoted field that is open; 0 when none is.
     """
 
     start: int
-    field_bytes: int
-    in_quotes: bool
+    quoted_bytes: int = 0
 
 
 @lru_cache(maxsize=8)
@@ -60,7 +59,7 @@ def take_apart(data: bytes, start: int, delimiter: bytes) -> Record | Unfinished
             lone = lone or b"\r" in fields[-1]
         at = found.end()
         if last:
-            return Record(start, at, None if lone else fields, "lone_carriage_return" if lone else "")
+            return Record(start, at, fields, "lone_carriage_return" if lone else "")
     return _fault(data, start, at)
 
 
@@ -70,13 +69,9 @@ def _fault(data: bytes, start: int, at: int) -> Record | Unfinished:
     if data[at : at + 1] == b'"':
         closed = _QUOTED.match(data, at)
         if closed is None:
-            return Unfinished(start, len(data) - at - 1, in_quotes=True)
+            return Unfinished(start, len(data) - at - 1 - data.count(b'""', at + 1))
         if closed.end() == len(data) or (closed.end() == len(data) - 1 and data.endswith(b"\r")):
-            return Unfinished(start, closed.end() - at - 2, in_quotes=True)
+            return Unfinished(start, len(data) - at - 2 - data.count(b'""', at + 1))
         wrong = closed.end()
-    elif wrong < 0:
-        return Unfinished(start, len(data) - at, in_quotes=False)
-    end = data.find(b"\n", wrong)
-    if end < 0:
-        return Unfinished(start, len(data) - at, in_quotes=False)
-    return Record(start, end + 1, None, "bad_quoting")
+    end = data.find(b"\n", wrong) if wrong >= 0 else -1
+    return Record(start, end + 1, None, "bad_quoting") if end >= 0 else Unfinished(start)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
 import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from drbridge.checks.archives import PIECE, broken, not_one, truncated
 from drbridge.checks.report import Limits
-from drbridge.errors import BadInput, UnreadableFile
+from drbridge.checks.unzip import unzip
+from drbridge.errors import UnreadableFile
 
 GZIP = b"\x1f\x8b"
 ZIPS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-PIECE = 1 << 20
 
 
 def unpacked(chunks: Iterator[bytes], workdir: Path, limits: Limits) -> Iterator[bytes]:
@@ -26,7 +26,7 @@ def unpacked(chunks: Iterator[bytes], workdir: Path, limits: Limits) -> Iterator
     if head.startswith(GZIP):
         yield from _plain(_bounded(_gunzip(rest), limits))
     elif head in ZIPS:
-        yield from _plain(_bounded(_unzip(rest, workdir), limits))
+        yield from _plain(_bounded(unzip(rest, workdir), limits))
     else:
         yield from rest
 
@@ -74,68 +74,14 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 yield piece
                 piece = inflate.decompress(inflate.unconsumed_tail, PIECE)
         except zlib.error as error:
-            raise _broken(str(error)) from error
+            raise broken(str(error)) from error
         _refuse_more(inflate.unused_data)
     if not inflate.eof:
-        raise UnreadableFile("The gzip ends too early", fix="have it sent again", code="truncated")
+        raise truncated("gzip")
 
 
 def _refuse_more(data: bytes) -> None:
     if not data:
         return
     what = "a second member" if GZIP.startswith(data[:2]) else "something else"
-    raise _not_one(f"The gzip holds {what} after its first member")
-
-
-def _unzip(chunks: Iterator[bytes], workdir: Path) -> Iterator[bytes]:
-    """A zip says at its end what it holds, so it is laid aside first."""
-    path = workdir / "archive.zip"
-    with path.open("wb") as file:
-        file.writelines(chunks)
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive)) as member:
-            while piece := member.read(PIECE):
-                yield piece
-    except zipfile.BadZipFile as error:
-        code = "broken_archive" if "CRC" in str(error) else "truncated"
-        raise UnreadableFile(
-            "The zip is damaged or ends too early", str(error), "have it sent again", code=code
-        ) from error
-    except EOFError as error:
-        raise UnreadableFile("The zip ends too early", str(error), "have it sent again", code="truncated") from error
-    except (zlib.error, NotImplementedError, RuntimeError, OverflowError, ValueError) as error:
-        raise _broken(str(error)) from error
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    members = archive.infolist()
-    if len(members) != 1 or members[0].is_dir():
-        raise _not_one(f"The zip holds {len(members)} members, not one file")
-    member = members[0]
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _broken(f"compression method {member.compress_type}")
-    if member.header_offset != 0 or _gap(archive, member) > 24:
-        raise _not_one("The zip holds more than its directory lists")
-    return member
-
-
-def _gap(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """Bytes between the end of the member and the directory: at most a data descriptor belongs there."""
-    assert archive.fp is not None
-    archive.fp.seek(26)
-    sizes = archive.fp.read(4)
-    names = int.from_bytes(sizes[:2], "little") + int.from_bytes(sizes[2:], "little")
-    return archive.start_dir - (30 + names + member.compress_size)
-
-
-def _not_one(what: str) -> BadInput:
-    return UnreadableFile(what, fix="pack exactly one file", code="not_one_member")
-
-
-def _broken(detail: str) -> BadInput:
-    return UnreadableFile(
-        "The archive is damaged or of a kind that is not read here", detail, "have it sent again as plain gzip or zip",
-        code="broken_archive",
-    )  # fmt: skip
+    raise not_one(f"The gzip holds {what} after its first member")

@@ -15,6 +15,7 @@ from drbridge.cli.trace import trace
 app = typer.Typer(
     name="drbridge",
     help="Carries demand-response data between a utility's systems: nothing lost, nothing sent twice.",
+    epilog="Example: drbridge check device_score SDCSE_0042_00.csv",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,6 +27,6 @@ app.command()(sandbox)
 app.command()(demo)
 app.command()(trace)
 app.command()(docs)
-app.add_typer(ledger, name="ledger")
+app.add_typer(ledger, name="ledger", epilog="Example: drbridge ledger balance")
 
 __all__ = ["app"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from polars.exceptions import PanicException
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
@@ -21,12 +26,13 @@ from typer.core import TyperCommand
 
 from drbridge.checks import FileCheck, FileReport, Limits
 from drbridge.contracts import CONTRACTS, Contract, Problem
-from drbridge.errors import Misconfigured
+from drbridge.errors import DrBridgeError
 from drbridge.systems import load
 
 EXIT_CODES = {"accepted": 0, "accepted_with_rejects": 1, "refused": 2}
-WRONG_USAGE = 3
+NO_VERDICT = 3
 USAGE_EXIT_CODE = 2  # what Typer says by itself
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 SHOWN_PROBLEMS = 20
 CHUNK = 1 << 20
 
@@ -39,8 +45,15 @@ class CheckCommand(TyperCommand):
             return super().make_context(info_name, args, parent, **extra)
         except Exception as error:
             if getattr(error, "exit_code", None) == USAGE_EXIT_CODE:
-                vars(error)["exit_code"] = WRONG_USAGE
+                vars(error)["exit_code"] = NO_VERDICT
             raise
+
+
+class PipeConsole(Console):
+    """A console that leaves a closed pipe to us; rich would exit with 1, which is a verdict."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def check(
@@ -50,31 +63,77 @@ def check(
 ) -> None:
     """Checks a file as a flow would, and says what is wrong with it, line by line. No server is needed.
 
-    Exit code 0: accepted. 1: some rows are refused. 2: refused. 3: wrong usage.
+    Exit code 0: accepted. 1: some rows are refused. 2: refused. 3: there is no verdict, and one line says why.
 
     Example: drbridge check device_score SDCSE_0042_00.csv
     """
-    contract = CONTRACTS.get(flow)
-    if contract is None:
-        raise _wrong_usage(f"{flow!r} is not known. Say one of: {', '.join(CONTRACTS)}.")
-    if not file.is_file():
-        raise _wrong_usage(f"{str(file)!r} is not a file.")
-    with tempfile.TemporaryDirectory(prefix="drbridge-check-") as workdir:
-        try:
+    with _verdict_or_reason(file):
+        contract = CONTRACTS.get(flow)
+        if contract is None:
+            raise _no_verdict(f"{flow!r} is not known. Say one of: {', '.join(CONTRACTS)}.")
+        if not file.is_file():
+            raise _no_verdict(f"{shown(file)} is not a file.")
+        with tempfile.TemporaryDirectory(prefix="drbridge-check-") as workdir:
             checked = _file_check(contract, Path(workdir))
             _read(checked, file)
-        except Misconfigured as error:
-            raise _wrong_usage(str(error)) from error
-        except OSError as error:
-            raise _wrong_usage(f"{file} cannot be checked: {error}.") from error
-        report = checked.report()
-        _print_json(flow, file, report) if as_json else _print_for_people(flow, file, report)
+            report = checked.report()
+            with _written_out():
+                _print_json(flow, file, report) if as_json else _print_for_people(flow, file, report)
     raise typer.Exit(EXIT_CODES[report.verdict])
 
 
-def _wrong_usage(text: str) -> typer.Exit:
-    print(text, file=sys.stderr)
-    return typer.Exit(WRONG_USAGE)
+def shown(file: Path) -> str:
+    """A file's name on one line: what cannot be printed is spelled out."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(file))
+
+
+@contextmanager
+def _verdict_or_reason(file: Path) -> Iterator[None]:
+    """Says in one line why there is no verdict; a traceback would end with 1, which is a verdict.
+
+    SIGTERM unwinds the check as Ctrl-C does, so that its work folder goes.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt as error:
+        raise _no_verdict("Stopped before the end.") from error
+    except DrBridgeError as error:
+        raise _no_verdict(str(error)) from error
+    except OSError as error:
+        raise _no_verdict(_reason(file, error)) from error
+    except (Exception, PanicException) as error:
+        raise _no_verdict(f"{shown(file)} cannot be checked, by a fault of drbridge: {error!r}") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _reason(file: Path, error: OSError) -> str:
+    if error.errno in DISK_IS_FULL:
+        return f"No room is left in {tempfile.gettempdir()}: free some, or set TMPDIR to a folder that has it."
+    return f"{shown(file)} cannot be checked: {error.strerror or error}."
+
+
+def _no_verdict(text: str) -> typer.Exit:
+    print(" ".join(text.split()), file=sys.stderr)
+    return typer.Exit(NO_VERDICT)
+
+
+@contextmanager
+def _written_out() -> Iterator[None]:
+    """Has what is printed arrive, or says that it did not; a reader who has gone away needs no words."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again at its end
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(NO_VERDICT) from error
+        raise _no_verdict(f"The result cannot be written: {error.strerror or error}.") from error
 
 
 def _file_check(contract: Contract, workdir: Path) -> FileCheck:
@@ -137,9 +196,9 @@ def _print_json(flow: str, file: Path, report: FileReport) -> None:
 
 
 def _print_for_people(flow: str, file: Path, report: FileReport) -> None:
-    console = Console()
+    console = PipeConsole()
     colour = {"accepted": "green", "accepted_with_rejects": "yellow", "refused": "red"}[report.verdict]
-    console.print(f"[bold {colour}]{report.verdict.replace('_', ' ')}[/]  {escape(str(file))}  ({flow})")
+    console.print(f"[bold {colour}]{report.verdict.replace('_', ' ')}[/]  {escape(shown(file))}  ({flow})")
     if report.refusal is not None:
         console.print(f"[red]{escape(str(report.refusal))}[/]")
     console.print(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import compress
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -40,10 +42,9 @@ class Warn:
 
     Attributes:
         needs: columns that must be in the file for the warning to be possible.
-        when: true for the accepted rows it concerns.
+        when: true for the accepted rows it concerns; over several columns, true for each that it concerns.
     """
 
-    field: str
     code: str
     text: str
     needs: tuple[str, ...]
@@ -103,9 +104,18 @@ class Contract:
         """The columns as the contract's page lists them."""
         return self.columns
 
+    @cached_property
+    def identity(self) -> tuple[pl.Expr, ...]:
+        """What must be equal for two accepted rows to be about the same thing."""
+        return tuple(self.by_name[name].kind.identity(pl.col(name)).alias(name) for name in self.key)
+
     def lacking(self, names: Sequence[str]) -> list[str]:
         """Required columns that a header with these names does not have."""
         return [each.name for each in self.columns if each.required and each.name not in names]
+
+    def beyond(self, names: Sequence[str]) -> list[str]:
+        """Columns of a header with these names that are known and are more than is taken."""
+        return []
 
     def knows(self, name: str) -> bool:
         """Whether a header may have this column."""
@@ -158,13 +168,7 @@ class Contract:
     def warnings_of(self, frame: pl.DataFrame) -> Iterator[Problem]:
         """What is worth telling about accepted rows (`line` and the columns of the file), in the order of lines."""
         possible = [each for each in self.warnings if set(each.needs) <= set(frame.columns)]
-        if not possible:
-            return
-        told = frame.select("line", *(each.when.fill_null(False).alias(each.code) for each in possible))
-        for line, *flags in told.filter(pl.any_horizontal(pl.exclude("line"))).iter_rows():
-            for warning, flag in zip(possible, flags, strict=True):
-                if flag:
-                    yield Problem(line, warning.field, warning.code, warning.text)
+        yield from heapq.merge(*(_warned(each, frame) for each in possible), key=lambda found: found.line)
 
     def judge(self, line: int, fields: Mapping[str, str | None], now: datetime) -> list[Problem]:
         """What the model says of one row: everything wrong with it; nothing when it is accepted."""
@@ -184,6 +188,15 @@ class Contract:
 
     def _field_of(self, where: tuple[Any, ...]) -> str:
         return str(where[0]) if where else ""
+
+
+def _warned(warning: Warn, frame: pl.DataFrame) -> Iterator[Problem]:
+    """One warning for each row it concerns, with the first column that it concerns, and how many more do."""
+    told = frame.select("line", warning.when.fill_null(False))
+    for line, *flags in told.filter(pl.any_horizontal(pl.exclude("line"))).iter_rows():
+        first, *others = compress(told.columns[1:], flags)
+        more = f" (as in {len(others)} more)" if others else ""
+        yield Problem(line, first, warning.code, warning.text + more)
 
 
 _STAMP = re.compile(r"(?<![0-9])([0-9]{8}T[0-9]{6})Z(?![0-9A-Za-z])")

@@ -10,7 +10,7 @@ from typing import Annotated
 import polars as pl
 
 from drbridge.contracts.contract import Contract, Dated, Warn
-from drbridge.contracts.kinds import WIDEST_OFFSET, Code, Instant, Integer, Number, Text
+from drbridge.contracts.kinds import NOT_NEGATIVE, WIDEST_OFFSET, Code, Instant, Integer, Number, Text
 from drbridge.contracts.problems import Flaw
 from drbridge.contracts.rows import Row, column
 
@@ -33,10 +33,10 @@ class DeviceScore(Row):
     )
     score: Annotated[Decimal, Number(18, 6)] = column("deviceScore", "the score; its direction is configuration")
     available: Annotated[str, Code("Y", "N")] = column("availabilityFlag", "whether the device may be called")
-    activation_cost: Annotated[Decimal, Number(18, 6, at_least_zero=True)] | None = column(
+    activation_cost: Annotated[Decimal, NOT_NEGATIVE] | None = column(
         "activationCost", "what one activation costs", required=False
     )
-    burn_rate: Annotated[Decimal, Number(18, 6, at_least_zero=True)] | None = column(
+    burn_rate: Annotated[Decimal, NOT_NEGATIVE] | None = column(
         "burnRate", "how fast the device's participations are used up", required=False
     )
     participations: Annotated[int, Integer()] | None = column(
@@ -75,7 +75,7 @@ CONTRACT = Contract(
     dated=Dated("calculationDateTime", "latest"),
     warnings=(
         Warn(
-            "successfulParticipations", "above_limit", "more participations than participationLimit",
+            "above_limit", "more participations than participationLimit",
             ("successfulParticipations", "participationLimit"),
             pl.col("successfulParticipations").cast(pl.Int64) > pl.col("participationLimit").cast(pl.Int64),
         ),

@@ -108,7 +108,7 @@ CONTRACT = Contract(
     date_in_name=stamp_in,
     warnings=(
         Warn(
-            "errorMessage", "cut", f"longer than {LONGEST_MESSAGE} characters; it is sent cut to {LONGEST_MESSAGE}",
+            "cut", f"longer than {LONGEST_MESSAGE} characters; it is sent cut to {LONGEST_MESSAGE}",
             ("errorMessage",), pl.col("errorMessage").str.len_chars() > LONGEST_MESSAGE,
         ),
     ),

@@ -17,12 +17,13 @@ import polars as pl
 from pydantic import model_validator
 
 from drbridge.contracts.contract import Column, Contract, Mask
-from drbridge.contracts.kinds import Number
+from drbridge.contracts.kinds import Number, epoch_seconds
 from drbridge.contracts.problems import Flaw
 from drbridge.contracts.rows import Row
 
-MOST_INTERVALS = 3_000
+MOST_INTERVALS = 10_000
 SURE_DIGITS = 15
+SURE_DECIMALS = (6, 12)
 SURE_SUM = 1e6
 Numbers = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -60,8 +61,10 @@ class IntervalColumns:
 
     def described(self) -> Column:
         """All interval columns as one line of the contract's page."""
-        rule = "one value per interval from start to end; shorter rows end empty" + (
-            "; an empty one is missing" if self.gaps else "; none is empty"
+        rule = (
+            "one value per interval from start to end; shorter rows end empty"
+            + ("; an empty one is missing" if self.gaps else "; none is empty")
+            + f"; N is at most {MOST_INTERVALS:,}"
         )
         kind = self.kind
         return Column(f"{self.name}1 ... {self.name}N", True, kind, "the value of one interval", self.unit, rule)
@@ -172,11 +175,14 @@ class IntervalContract(Contract):
         return (*self.columns, self.layout.described())
 
     def knows(self, name: str) -> bool:
-        return super().knows(name) or 1 <= self.layout.number(name) <= MOST_INTERVALS
+        return super().knows(name) or self.layout.number(name) > 0
+
+    def beyond(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if self.layout.number(name) > MOST_INTERVALS]
 
     def lacking(self, names: Sequence[str]) -> list[str]:
         numbers = {self.layout.number(name) for name in names}
-        wanted = range(1, max(numbers | {1}) + 1)
+        wanted = range(1, min(max(numbers | {1}), MOST_INTERVALS) + 1)
         return super().lacking(names) + [f"{self.layout.name}{each}" for each in wanted if each not in numbers]
 
     def surely_good(self, frame: pl.DataFrame, now: datetime) -> Mask:
@@ -189,7 +195,7 @@ class IntervalContract(Contract):
         assert issubclass(model, IntervalRow)
         columns = sorted(filter(names.number, frame.columns), key=names.number)
         values, readable = _as_numbers(pl.concat([frame[name] for name in columns]), names.kind)
-        total, total_readable = _as_numbers(frame[names.total], Number(18, 6))
+        total, total_readable = _as_numbers(frame[names.total], names.kind)
         shape = (len(columns), frame.height)
         rows = Intervals(np.ascontiguousarray(values.reshape(shape).T), _interval_counts(frame, names), total)
         good = readable.reshape(shape).all(axis=0) & total_readable & ~np.isnan(total)
@@ -207,8 +213,11 @@ class IntervalContract(Contract):
 
 def _as_numbers(texts: pl.Series, kind: Number) -> tuple[Numbers, Mask]:
     """Texts as floats, and which of them are empty or so short that float and decimal agree; NaN for the others."""
-    whole = min(kind.precision, SURE_DIGITS) - kind.scale
-    is_short = texts.str.contains(kind.pattern(whole, kind.scale)).fill_null(False).to_numpy()
+    short = "|".join(
+        kind.pattern(min(SURE_DIGITS - decimals, kind.precision - kind.scale), min(decimals, kind.scale))
+        for decimals in SURE_DECIMALS
+    )
+    is_short = texts.str.contains(short).fill_null(False).to_numpy()
     values = texts.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
     return np.where(is_short, values, np.nan), is_short | texts.is_null().to_numpy()
 
@@ -224,8 +233,4 @@ def _interval_counts(frame: pl.DataFrame, names: IntervalColumns) -> Counts:
 
 def _utc_seconds(moment: pl.Expr) -> pl.Expr:
     """Seconds since 1970 of moments that are good each for itself and have no fraction; null for others."""
-    local = moment.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False).dt.epoch("s")
-    hours, minutes = (moment.str.slice(at, 2).cast(pl.Int64, strict=False) for at in (20, 23))
-    away = pl.when(moment.str.slice(19, 1) == "-").then(-1).otherwise(1) * (hours * 3600 + minutes * 60)
-    size = moment.str.len_bytes()
-    return pl.when(size == 20).then(local).when(size == 25).then(local - away)
+    return pl.when(moment.str.len_bytes().is_in([20, 25])).then(epoch_seconds(moment))

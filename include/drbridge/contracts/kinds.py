@@ -49,6 +49,10 @@ class Kind(ABC):
     def fast(self, value: pl.Expr) -> pl.Expr:
         """True only where `parse` accepts; null counts as false."""
 
+    def identity(self, value: pl.Expr) -> pl.Expr:
+        """The same for all accepted texts of one value: the text itself, unless a value can be written in many ways."""
+        return value
+
     @abstractmethod
     def describe(self) -> str:
         """The rule in words, for the page of the contract."""
@@ -225,6 +229,10 @@ class Number(Kind):
         return f"decimal({self.precision},{self.scale}){least}"
 
 
+PLAIN = Number(30, 12)
+"""A number whose precision is not agreed."""
+NOT_NEGATIVE = Number(30, 12, at_least_zero=True)
+
 _INSTANT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
@@ -262,5 +270,18 @@ class Instant(Kind):
     def fast(self, value: pl.Expr) -> pl.Expr:
         return value.str.contains(rf"\A{_FAST_DAY}{_FAST_TIME}(?:\.[0-9]{{1,9}})?{_FAST_OFFSET}\z")
 
+    def identity(self, value: pl.Expr) -> pl.Expr:
+        fraction = value.str.extract(r"\.([0-9]*[1-9])").fill_null("")
+        return pl.concat_str(epoch_seconds(value), pl.lit("."), fraction)
+
     def describe(self) -> str:
         return "date and time with offset, ISO 8601"
+
+
+def epoch_seconds(moment: pl.Expr) -> pl.Expr:
+    """Whole seconds from 1970 to moments that are good each for itself, in UTC; fractions are left out."""
+    local = moment.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False).dt.epoch("s")
+    offset = moment.str.slice(-6)
+    hours, minutes = (offset.str.slice(at, 2).cast(pl.Int64, strict=False) for at in (1, 4))
+    away = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1) * (hours * 3600 + minutes * 60)
+    return pl.when(moment.str.ends_with("Z")).then(local).otherwise(local - away)

@@ -11,11 +11,11 @@ import numpy as np
 
 from drbridge.contracts.contract import Dated, Mask
 from drbridge.contracts.intervals import IntervalColumns, IntervalContract, IntervalRow, Intervals
-from drbridge.contracts.kinds import Instant, Integer, Number, Text
+from drbridge.contracts.kinds import PLAIN, Instant, Integer, Text
 from drbridge.contracts.problems import Flaw
 from drbridge.contracts.rows import column
 
-KW = Number(18, 6)
+KW = PLAIN
 
 
 class KwDrop(IntervalRow):

@@ -12,11 +12,11 @@ import polars as pl
 
 from drbridge.contracts.contract import Dated, Mask, Warn
 from drbridge.contracts.intervals import IntervalColumns, IntervalContract, IntervalRow, Intervals
-from drbridge.contracts.kinds import Instant, Integer, Number, Text
+from drbridge.contracts.kinds import PLAIN, Instant, Integer, Text
 from drbridge.contracts.problems import Flaw
 from drbridge.contracts.rows import column
 
-KWH = Number(18, 6)
+KWH = PLAIN
 ROUNDING = Decimal("0.01")
 
 
@@ -62,8 +62,8 @@ CONTRACT = IntervalContract(
     dated=Dated("ActualStartTime", "earliest"),
     warnings=(
         Warn(
-            "KwhSaved", "negative_interval", "an interval is negative: more was used than without the event", (),
-            pl.any_horizontal(pl.col("^KwhSaved[0-9]+$").str.contains(r"\A-[0.]*[1-9]")),
+            "negative_interval", "an interval is negative: more was used than without the event", (),
+            pl.col("^KwhSaved[0-9]+$").str.contains(r"\A-[0.]*[1-9]"),
         ),
     ),
 )  # fmt: skip

@@ -79,6 +79,10 @@ CODES: dict[str, Code] = {
     "conflicting_duplicate": Code(
         "row", "rows with the same key say different things, so none is taken", "send one row per key"
     ),
+    "and_more": Code(
+        "row", "more is wrong with this row, or with the rows from here on, than is listed",
+        "correct what is listed, and check again",
+    ),
     "cut": Code("warning", "the text is longer than the receiver takes, and sent shortened", "shorten it"),
     "above_limit": Code("warning", "more participations than the limit allows", "look at the program's limits"),
     "negative_interval": Code("warning", "more was used than without the event (rebound)", "nothing, if it is true"),
@@ -97,6 +101,10 @@ CODES: dict[str, Code] = {
     "missing_column": Code("file", "the header lacks a required column", "add the column"),
     "double_column": Code("file", "the header names a column twice", "remove one"),
     "unknown_column": Code("file", "the header names a column that is not agreed", "remove or rename it"),
+    "too_many_intervals": Code(
+        "file", "the header names more interval columns than are taken",
+        "cut the period into several files, or use longer intervals",
+    ),
     "open_quote": Code("file", "a quote is opened and never closed", "close it and send the file again"),
     "cut_off": Code("file", "the last line is not complete", "send the file again, to its end"),
     "field_too_long": Code("file", "a field is larger than any can be", "look for a lost quote or delimiter"),

@@ -40,6 +40,8 @@ INSTANTS = [
     "2022-12-13T16:30:00-04:00", "2022-12-13T16:30:00.0-05:00", "2022-12-13T16:30:01-05:00",
     "2022-12-13T16:15:00-05:00",
 ]  # fmt: skip
+SAME_START = ["2026-07-14T14:00:00-05:00", "2026-07-14T19:00:00Z", "2026-07-15T00:30:00.000+05:30",
+              "2026-07-14T14:00:00.50-05:00", "2026-07-14T19:00:00.5Z", "2026-07-14T19:00:00.500000001Z"]  # fmt: skip
 LETTERS = "0123456789+-.:TZtzeE \t_|,x\u0663\u00a0é"
 
 
@@ -86,6 +88,8 @@ def row(contract: Contract, number: int, chance: random.Random) -> dict[str, str
         change_intervals(contract, made, chance)
     if number % 50:
         made["SPId" if "SPId" in contract.key else contract.key[-1]] = str(number)
+    elif contract.noun == "load_forecast":
+        made["ForecastStartTime"] = chance.choice(SAME_START)
     for _ in range(chance.choice([0, 1, 1, 1, 2, 3])):
         name = chance.choice(list(made))
         column = contract.by_name.get(name)
@@ -108,7 +112,20 @@ def change_intervals(contract: IntervalContract, made: dict[str, str], chance: r
     if chance.random() < 0.5:
         for name in names:
             if made[name] or chance.random() < 0.1:
-                spread = chance.choice(["0", "0.01", "1.005", "-2.5", "123456.1234", "99999999.9999", "", "7.100"])
+                spread = chance.choice([
+                    "0",
+                    "0.01",
+                    "1.005",
+                    "-2.5",
+                    "123456.1234",
+                    "99999999.9999",
+                    "",
+                    "7.100",
+                    "0.123456789012",
+                    "999.999999999999",
+                    "1234.1234567",
+                    "0.000000000001",
+                ])
                 made[name] = spread if chance.random() < 0.9 else str(chance.uniform(-9, 9))[:8]
     if chance.random() < 0.3:
         made[contract.layout.start], made[contract.layout.end] = chance.choices(INSTANTS, k=2)
@@ -127,8 +144,9 @@ def change_intervals(contract: IntervalContract, made: dict[str, str], chance: r
         "kw_drop": Decimal(0),
         "load_forecast": Decimal("0.001"),
     }[contract.noun]
-    steps = [Decimal(0), Decimal(0), edge, -edge, edge + Decimal("0.0001"), -edge - Decimal("0.0001"), edge / 2]
-    made[contract.layout.total] = f"{right + chance.choice(steps):.4f}"
+    least = Decimal(10) ** -chance.choice([4, 6, 9, 12])
+    steps = [Decimal(0), Decimal(0), edge, -edge, edge + least, -edge - least, edge / 2]
+    made[contract.layout.total] = f"{right + chance.choice(steps):.{-least.as_tuple().exponent}f}"
 
 
 def file(noun: str, seed: int, rows: int) -> bytes:

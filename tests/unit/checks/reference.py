@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
 from drbridge.contracts import Contract
+from drbridge.contracts.kinds import Instant
 
 
 @dataclass
@@ -39,14 +41,14 @@ class OpenQuote(Exception):
 
 def check(contract: Contract, data: bytes, now: datetime, delimiter: str = ",") -> Plain:
     found = Plain()
-    by_key: dict[tuple[str, ...], list[tuple[int, list[str]]]] = {}
+    by_key: dict[tuple[Any, ...], list[tuple[int, list[str]]]] = {}
     records = read(data.decode("utf-8-sig"), delimiter)
     header = next(records).fields
     try:
         for record in records:
             found.rows += 1
             fault = record.fault or ("field_count" if len(record.fields) != len(header) else "")
-            if not record.terminated and fault in ("field_count", "bad_quoting"):
+            if not record.terminated and len(record.fields) != len(header):
                 found.refusal = "cut_off"
                 return found
             if fault:
@@ -57,7 +59,7 @@ def check(contract: Contract, data: bytes, now: datetime, delimiter: str = ",") 
             if flaws:
                 found.rejected[record.line] = flaws
             else:
-                by_key.setdefault(tuple(row[name] for name in contract.key), []).append((record.line, record.fields))
+                by_key.setdefault(key(contract, row), []).append((record.line, record.fields))
     except OpenQuote:
         found.refusal = "open_quote"
         return found
@@ -69,6 +71,18 @@ def check(contract: Contract, data: bytes, now: datetime, delimiter: str = ",") 
             found.accepted.add(same[0][0])
             found.duplicate.update(line for line, _ in same[1:])
     return found
+
+
+def key(contract: Contract, row: dict[str, str]) -> tuple[Any, ...]:
+    """What a row is about: ids by their text, times by the moment they name."""
+    times = {name for name in contract.key if isinstance(contract.by_name[name].kind, Instant)}
+    return tuple(moment(row[name]) if name in times else row[name] for name in contract.key)
+
+
+def moment(text: str) -> tuple[datetime, str]:
+    whole, _, rest = text.partition(".")
+    fraction = rest.rstrip("Z").split("+")[0].split("-")[0]
+    return datetime.fromisoformat(whole + rest[len(fraction) :]), fraction.rstrip("0")
 
 
 def judge(contract: Contract, row: dict[str, str], now: datetime) -> set[tuple[str, str]]:

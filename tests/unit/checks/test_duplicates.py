@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from drbridge.checks import Limits
 from drbridge.contracts import CONTRACTS
+from drbridge.contracts.kinds import Instant
+from tests.unit.checks import reference
 from tests.unit.checks.helpers import check
 from tests.unit.good_rows import GOOD, csv_of
 
@@ -95,3 +98,33 @@ def test_many_rows_in_conflict_name_a_few_and_count_the_rest(tmp_path: Path) -> 
     changes = [{"recordId": str(number)} for number in range(20)]
     first = next(check("event_outcome", csv_of("event_outcome", *changes), tmp_path).report.problems())
     assert first.text.endswith("lines 3, 4, 5, 6, 7 and 14 more")
+
+
+def test_a_key_with_a_time_is_the_moment_however_it_is_written(tmp_path: Path) -> None:
+    starts = ["2026-07-14T14:00:00-05:00", "2026-07-14T19:00:00Z", "2026-07-15T00:30:00.000+05:30"]
+    data = csv_of("load_forecast", *({"ForecastStartTime": start} for start in starts))
+    checked = check("load_forecast", data, tmp_path)
+    field = "ProgramId, SPId, ForecastStartTime"
+    assert checked.rejected == {line: {(field, "conflicting_duplicate")} for line in (2, 3, 4)}
+    assert [each.text.split(" is on ")[1] for each in checked.report.problems()] == [
+        "lines 3, 4", "lines 2, 4", "lines 2, 3",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ("2026-07-14T19:00:00Z", "2026-07-14T19:00:01Z", False),
+    ("2026-07-14T19:00:00Z", "2026-07-14T19:00:00-00:00", True),
+    ("2026-07-14T19:00:00.5Z", "2026-07-14T14:00:00.500000000-05:00", True),
+    ("2026-07-14T19:00:00.5Z", "2026-07-14T19:00:00.500000001Z", False),
+    ("2026-07-14T19:00:00.05Z", "2026-07-14T19:00:00.5Z", False),
+    ("2026-07-14T19:00:00Z", "2026-07-15T09:00:00+14:00", True),
+    ("1000-01-01T00:00:00Z", "0999-12-31T23:00:00-01:00", True),
+    ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+13:59", False),
+    ("9999-12-31T23:59:59-05:00", "9999-12-31T22:59:59-06:00", True),
+])  # fmt: skip
+def test_two_times_are_one_key_when_they_are_one_moment(one: str, other: str, same: bool) -> None:
+    kind = Instant()
+    assert (reference.moment(one) == reference.moment(other)) is same
+    told = pl.DataFrame({"time": [one, other]}).select(kind.identity(pl.col("time")))["time"]
+    assert (told[0] == told[1]) is same
+    assert told.null_count() == 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from drbridge.checks import Limits
+from drbridge.contracts import CONTRACTS
 from tests.unit.checks.helpers import check
 from tests.unit.good_rows import GOOD, csv_of
 
@@ -62,6 +64,10 @@ def test_a_file_without_header_is_refused(tmp_path: Path) -> None:
 
 def test_a_blank_first_line_is_no_header(tmp_path: Path) -> None:
     assert refused(b"\n" + ACK, tmp_path) == ("no_header", 1)
+
+
+def test_lines_that_end_with_carriage_returns_alone_are_no_header(tmp_path: Path) -> None:
+    assert refused(ACK.replace(b"\n", b"\r"), tmp_path) == ("no_header", 1)
 
 
 def test_another_delimiter_is_no_header(tmp_path: Path) -> None:
@@ -217,3 +223,107 @@ def zipped(*members: bytes, method: int = zipfile.ZIP_DEFLATED, name: str = "") 
         for number, data in enumerate(members):
             archive.writestr(name or f"{number}.csv", data)
     return out.getvalue()
+
+
+@pytest.mark.parametrize("after", [b"x", ACK, gzip.compress(ACK), b"x" * 200_000], ids=["x", "csv", "gzip", "much"])
+def test_a_zip_followed_by_something_else_is_refused(after: bytes, tmp_path: Path) -> None:
+    assert refused(zipped(ACK) + after, tmp_path) == ("not_one_member", None)
+
+
+def test_two_zips_in_a_row_are_refused(tmp_path: Path) -> None:
+    assert refused(zipped(ACK) + zipped(ACK), tmp_path)[0] == "not_one_member"
+
+
+def test_a_zip_with_a_comment_is_read(tmp_path: Path) -> None:
+    out = io.BytesIO(zipped(ACK))
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.comment = b"from DACS"
+    assert check("enrollment_ack", out.getvalue(), tmp_path).report.verdict == "accepted"
+    assert refused(out.getvalue()[:-1], tmp_path / "2")[0] == "truncated"
+
+
+@pytest.mark.parametrize("long_form", [False, True])
+def test_a_zip_of_many_members_is_refused_before_its_directory_is_loaded(
+    long_form: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = zipped(*[b"x"] * 300)
+    end = data.rindex(b"PK\x05\x06")
+    directory = data.index(b"PK\x01\x02")
+    if long_form:
+        long_end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 300, 300, end - directory, directory)
+        locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+        short_end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+        data = data[:end] + long_end + locator + short_end
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    assert refused(data, tmp_path)[0] == "not_one_member"
+
+
+def test_a_zip_in_the_long_form_is_read(tmp_path: Path) -> None:
+    data = zipped(ACK)
+    end, directory = data.rindex(b"PK\x05\x06"), data.index(b"PK\x01\x02")
+    long_end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, end - directory, directory)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+    short_end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    checked = check("enrollment_ack", data[:end] + long_end + locator + short_end, tmp_path)
+    assert checked.report.verdict == "accepted"
+
+
+@pytest.mark.parametrize(
+    "start", ['"a"', "a\rb", 'a"b', '"a" "b'], ids=["text after", "lone return", "quote in", "two"]
+)
+@pytest.mark.parametrize("block_bytes", [1 << 20, 8 << 20])
+def test_a_field_over_one_megabyte_is_refused_in_a_badly_written_row_too(
+    start: str, block_bytes: int, tmp_path: Path
+) -> None:
+    data = csv_of("device_score", {}, {"headEndSystem": start + "x" * 1_000_001}, {"nicId": "3"})
+    assert refused(data, tmp_path, "device_score", block_bytes=block_bytes) == ("field_too_long", 3)
+
+
+def test_a_badly_written_row_of_small_fields_costs_one_row_however_long_it_is(tmp_path: Path) -> None:
+    data = csv_of("device_score", {}) + b'a"b' + b",1" * 600_000 + b"\n"
+    checked = check("device_score", data, tmp_path, limits=Limits(block_bytes=1 << 20), chunk=1 << 19)
+    assert (checked.accepted, checked.rejected) == ({2}, {3: {("", "bad_quoting")}})
+
+
+def test_doubled_quotes_count_once_in_a_field_that_is_not_finished(tmp_path: Path) -> None:
+    data = csv_of("event_outcome", {"errorMessage": '"' + '""' * 600_000 + '"'})
+    checked = check("event_outcome", data, tmp_path, limits=Limits(block_bytes=1 << 20), chunk=1 << 19)
+    assert checked.accepted == {2}
+
+
+@pytest.mark.parametrize("rest", [b"100\r200", b'4,"a"\r,', b"4\r,x"])
+def test_a_last_line_without_line_end_is_not_believed_for_a_lone_carriage_return(rest: bytes, tmp_path: Path) -> None:
+    assert refused(ACK + rest, tmp_path) == ("cut_off", 5)
+
+
+def test_a_last_line_of_the_right_field_count_is_whole_and_its_fault_its_own(tmp_path: Path) -> None:
+    last = ACK.splitlines()[-1].replace(b"Unknown", b"Unk\rnown")
+    checked = check("enrollment_ack", ACK + last, tmp_path)
+    assert checked.rejected == {5: {("", "lone_carriage_return")}}
+
+
+@pytest.mark.parametrize(("noun", "name"), [
+    ("load_forecast", "KwReduction"), ("kwh_avoided", "KwhSaved"), ("kw_drop", "KwDrop"),
+])  # fmt: skip
+def test_more_intervals_than_are_taken_have_a_reason_of_their_own(noun: str, name: str, tmp_path: Path) -> None:
+    fixed = ",".join(each.name for each in CONTRACTS[noun].columns)
+    most = ",".join(f"{name}{number}" for number in range(1, 10_001))
+    assert check(noun, f"{fixed},{most}\n".encode(), tmp_path / "1").report.verdict == "accepted"
+    checked = check(noun, f"{fixed},{most},{name}10001\n".encode(), tmp_path / "2")
+    assert checked.refusal == "too_many_intervals"
+    text = str(checked.report.refusal)
+    assert f"'{name}10001'" in text
+    assert "10,000" in text
+    assert "10,000" in CONTRACTS[noun].documented[-1].rule
+    assert check(noun, f"{fixed},{name}1,{name}999999\n".encode(), tmp_path / "3").refusal == "missing_column"
+
+
+def test_a_header_with_several_faults_tells_all_of_them(tmp_path: Path) -> None:
+    data = csv_of("kw_drop", {}).replace(b"EventId", b"Event", 1).replace(b"KwDrop3", b"KwDrop2", 1)
+    refusal = check("kw_drop", data.replace(b"KwDrop8", b"KwDrop10001", 1), tmp_path).report.refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.line) == ("double_column", 1)
+    for told in ("'KwDrop2' more than once", "lacks 'EventId', 'KwDrop3'", "'KwDrop10001'", "'Event', which is not"):
+        assert told in str(refusal)
+    for fix in ("remove the repetition", "add what is missing", "use longer intervals", "remove or rename it"):
+        assert fix in refusal.fix

@@ -24,7 +24,8 @@ FIRST_SEED = int(os.environ.get("DRBRIDGE_FUZZ_SEED", "0")) or (int(time.time())
 def compare(noun: str, data: bytes, workdir: Path, block_bytes: int, chunk: int) -> int:
     contract = CONTRACTS[noun]
     plain = reference.check(contract, data, NOW)
-    fast = check(contract, data, workdir, chunk=chunk, limits=Limits(block_bytes=block_bytes))
+    limits = Limits(block_bytes=block_bytes, block_rows=block_bytes // 500 + 1, block_fields=block_bytes // 40)
+    fast = check(contract, data, workdir, chunk=chunk, limits=limits)
     assert fast.refusal == plain.refusal
     if plain.refusal:
         return 0

@@ -123,7 +123,8 @@ def test_no_rows_have_no_business_date() -> None:
     ("device_score", {"successfulParticipations": "10"}, []), ("device_score", {"participationLimit": None}, []),
     ("event_outcome", {"errorMessage": "é" * 101}, [("errorMessage", "cut")]),
     ("event_outcome", {"errorMessage": "é" * 100}, []),
-    ("kwh_avoided", {"KwhSaved2": "-0.01"}, [("KwhSaved", "negative_interval")]),
+    ("kwh_avoided", {"KwhSaved2": "-0.01"}, [("KwhSaved2", "negative_interval")]),
+    ("kwh_avoided", {"KwhSaved3": "-1", "KwhSaved4": "-2", "KwhSaved5": "0"}, [("KwhSaved3", "negative_interval")]),
     ("kwh_avoided", {"KwhSaved2": "-0.00"}, []), ("load_forecast", {}, []),
 ])  # fmt: skip
 def test_warnings_do_not_refuse(noun: str, changes: dict[str, str | None], warnings: list[tuple[str, str]]) -> None:
@@ -131,3 +132,11 @@ def test_warnings_do_not_refuse(noun: str, changes: dict[str, str | None], warni
     frame = pl.DataFrame([row], schema=dict.fromkeys(row, pl.String)).with_columns(line=pl.lit(5, pl.UInt32))
     found = list(CONTRACTS[noun].warnings_of(frame))
     assert [(each.line, each.field, each.code) for each in found] == [(5, *each) for each in warnings]
+
+
+def test_a_warning_over_many_columns_names_the_first_and_counts_the_others() -> None:
+    row = {**GOOD["kwh_avoided"], "KwhSaved3": "-1", "KwhSaved6": "-2", "KwhSaved7": "-3"}
+    frame = pl.DataFrame([row], schema=dict.fromkeys(row, pl.String)).with_columns(line=pl.lit(5, pl.UInt32))
+    (found,) = CONTRACTS["kwh_avoided"].warnings_of(frame)
+    assert found.field == "KwhSaved3"
+    assert found.text.endswith("(as in 2 more)")

@@ -108,6 +108,35 @@ def test_a_score_fits_decimal_18_6(text: str, codes: list[str]) -> None:
     assert found("device_score", {"deviceScore": text}) == [("deviceScore", code) for code in codes]
 
 
+@pytest.mark.parametrize(("noun", "name"), [
+    ("device_score", "activationCost"), ("device_score", "burnRate"), ("kwh_avoided", "TotalKwh"),
+])  # fmt: skip
+@pytest.mark.parametrize(("text", "codes"), [
+    ("0.3333333", []), ("123456789012345678.123456789012", []), ("1" * 19, ["out_of_range"]),
+    ("0.1234567890123", ["too_precise"]), ("0.1234567890120000", []), ("00000000000000000001.5", []),
+])  # fmt: skip
+def test_a_number_without_agreed_precision_has_thirty_digits(noun: str, name: str, text: str, codes: list[str]) -> None:
+    assert found(noun, {name: text}) == [(name, code) for code in codes]
+
+
+@pytest.mark.parametrize(("noun", "total", "part", "text"), [
+    ("kwh_avoided", "TotalKwhSavedForPeriod", "KwhSaved1", "5.0000000001"),
+    ("kw_drop", "MaxKwDrop", "KwDrop3", "20.123456789012"),
+])  # fmt: skip
+def test_interval_values_may_have_twelve_decimals_also_on_the_fast_path(
+    noun: str, total: str, part: str, text: str
+) -> None:
+    changes: Change = {part: text, total: text if noun == "kw_drop" else GOOD[noun][total]}
+    assert found(noun, changes) == []
+    row = {name: value or None for name, value in {**GOOD[noun], **changes}.items()}
+    assert CONTRACTS[noun].surely_good(pl.DataFrame([row], schema=dict.fromkeys(row, pl.String)), NOW).all()
+    assert [code for _, code in found(noun, {part: "1.0000000000001"})][:1] == ["too_precise"]
+
+
+def test_a_forecast_keeps_four_decimals() -> None:
+    assert found("load_forecast", {"KwReduction1": "1.80001"}) == [("KwReduction1", "too_precise")]
+
+
 @pytest.mark.parametrize("name", ["activationCost", "burnRate", "successfulParticipations", "participationLimit",
                                   "daysSinceLastEvent", "daysInCycle"])  # fmt: skip
 def test_costs_and_counts_are_not_negative(name: str) -> None:
