@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +15,12 @@ from drbridge.exchange import send
 from drbridge.exchange.archive import archive
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.resume import due_flows
+from drbridge.exchange.take import take
 from drbridge.exchange.trace import trace
-from drbridge.exchange.waiting import hand_out, look
+from drbridge.exchange.waiting import Look, hand_out, look
 from drbridge.exchange.work import Work
 from drbridge.ledger.database import clock
-from drbridge.ledger.tables import audit, leases
+from drbridge.ledger.tables import audit, deliveries, leases
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.chain import NOW, run
 from tests.flows.conftest import SAMPLES, run_until_killed
@@ -126,6 +128,18 @@ def test_what_nobody_holds_is_woken_and_what_waits_for_its_target_is_not(desk: D
     assert woken() == []
 
 
+def test_a_file_that_was_settled_by_a_run_that_was_not_given_it_gets_its_last_name(desk: Desk, box: Sandbox) -> None:
+    box.drop(SCORES, SCORE.name, SCORE)
+    take(desk, "dacs_derms_device_score", SCORE.name)
+    send.send(desk, "dacs_derms_device_score", NOW)
+    assert not [why for _, why in due_flows(desk) if "last name" in why], "its own run may be about to"
+    with desk.ledger.write() as tx:
+        tx.execute(update(deliveries).values(ended_at=deliveries.c.ended_at - 30))
+    assert [flow for flow, why in due_flows(desk) if "last name" in why] == ["dacs_derms_device_score"]
+    assert states(desk, "dacs_derms_device_score", Work()) == {SCORE.name: "settled"}
+    assert not [why for _, why in due_flows(desk) if "last name" in why]
+
+
 def test_the_older_file_after_the_newer_one_changes_nothing_that_the_newer_said(desk: Desk, box: Sandbox) -> None:
     box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
     states(desk, "derms_dacs_event_outcome")
@@ -138,16 +152,21 @@ def test_the_older_file_after_the_newer_one_changes_nothing_that_the_newer_said(
     assert box.far("dacs").calls() == calls
 
 
+def ready(names: list[str], settled: Iterable[str] = ()) -> Look:
+    return Look(tuple(names), (), settled=frozenset(settled))
+
+
 def test_a_cleared_run_shows_its_files_under_the_numbers_they_had(desk: Desk) -> None:
-    assert hand_out(desk, "flow", "run", ["b.csv", "c.csv"], Work()) == ["b.csv", "c.csv"]
-    assert hand_out(desk, "flow", "run", ["a.csv", "c.csv"], Work()) == ["b.csv", "c.csv", "a.csv"]
+    assert hand_out(desk, "flow", "run", ready(["b.csv", "c.csv"]), Work()) == ["b.csv", "c.csv"]
+    assert hand_out(desk, "flow", "run", ready(["a.csv", "c.csv"]), Work()) == ["b.csv", "c.csv", "a.csv"]
 
 
 def test_what_one_run_was_just_given_is_left_to_it_unless_a_person_asks(desk: Desk) -> None:
-    assert hand_out(desk, "flow", "by arrival", ["a.csv"], Work()) == ["a.csv"]
-    assert hand_out(desk, "flow", "by the clock", ["a.csv", "b.csv"], Work()) == ["b.csv"]
-    assert hand_out(desk, "other", "by the clock", ["a.csv"], Work()) == ["a.csv"]
-    assert hand_out(desk, "flow", "by hand", ["a.csv", "b.csv"], NOW) == ["a.csv", "b.csv"]
+    assert hand_out(desk, "flow", "by arrival", ready(["a.csv"]), Work()) == ["a.csv"]
+    assert hand_out(desk, "flow", "by the clock", ready(["a.csv", "b.csv"]), Work()) == ["b.csv"]
+    assert hand_out(desk, "other", "by the clock", ready(["a.csv"]), Work()) == ["a.csv"]
+    assert hand_out(desk, "flow", "by resume", ready(["a.csv"], ["a.csv"]), Work()) == ["a.csv"]
+    assert hand_out(desk, "flow", "by hand", ready(["a.csv", "b.csv"]), NOW) == ["a.csv", "b.csv"]
 
 
 def test_trace_finds_a_device_in_every_file_it_was_in(desk: Desk, box: Sandbox) -> None:

@@ -8,11 +8,13 @@ from drbridge.exchange.desk import Desk
 from drbridge.ledger import intakes, leases, targets
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import OLDEST_FIRST
-from drbridge.ledger.states import MOVING, DeliveryState
-from drbridge.ledger.tables import deliveries, parcels
+from drbridge.ledger.states import MOVING, SETTLED, DeliveryState
+from drbridge.ledger.tables import deliveries, parcels, sightings
 from drbridge.systems import Systems
 
 LOOK_AT_LEAST_EVERY_SECONDS = 900.0
+NAMED_WITHIN_SECONDS = 20.0
+NAMELESS_FOR_SECONDS = 600.0
 
 
 def due_flows(desk: Desk) -> list[tuple[str, str]]:
@@ -25,6 +27,8 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
                 continue
             if leases.holder_of(tx, lane) is None and _may_be_called(tx, desk.systems, destination):
                 due.setdefault(name, f"{destination} has unfinished work that nobody holds")
+        for name in _nameless(tx, desk.systems):
+            due.setdefault(name, "a file is settled and its source has not got its last name yet")
         patrols = intakes.last_patrols(tx)
     for flow in desk.systems.flows.values():
         if desk.systems.is_on(flow) and patrols.get(flow.name, float("inf")) > LOOK_AT_LEAST_EVERY_SECONDS:
@@ -47,6 +51,25 @@ def _due_lanes(tx: Tx) -> list[tuple[str, str, str]]:
     )  # fmt: skip
     due = select(queue).where(queue.c.place == 1, queue.c.next_at <= clock(tx))
     return [(row.flow, row.lane, row.destination) for row in tx.execute(due)]
+
+
+def _nameless(tx: Tx, systems: Systems) -> set[str]:
+    """Flows of files that are settled, while the source has the name it came under.
+
+    One run may settle what another took in: the one that gives the verdict on the file was a step too early then. A
+    file that somebody took away is not looked for for ever.
+    """
+    now = clock(tx)
+    lately = select(deliveries.c.intake_id).where(deliveries.c.ended_at > now - NAMELESS_FOR_SECONDS)
+    rows = tx.execute(
+        select(deliveries.c.intake_id, deliveries.c.flow, deliveries.c.destination, deliveries.c.state)
+        .add_columns((now - deliveries.c.ended_at).label("ago"))
+        .join_from(sightings, deliveries, sightings.c.intake_id == deliveries.c.intake_id)
+        .where(sightings.c.renamed_at.is_(None), sightings.c.intake_id.in_(lately))
+    ).all()
+    carried = [row for row in rows if row.flow in systems.flows and row.destination in systems.flows[row.flow].deliver]
+    waiting = {row.intake_id for row in carried if row.state not in SETTLED or row.ago < NAMED_WITHIN_SECONDS}
+    return {row.flow for row in carried if row.intake_id not in waiting and systems.is_on(systems.flows[row.flow])}
 
 
 def _may_be_called(tx: Tx, systems: Systems, destination: str) -> bool:

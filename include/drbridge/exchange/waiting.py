@@ -38,6 +38,7 @@ class Look:
         left: how many files did not fit into this run.
         unreadable: files that cannot be looked into, each with the reason.
         gone: what to do about files that went away before they were relayed; their names are among the ready ones.
+        settled: those of the ready ones that only want their last name.
     """
 
     ready: tuple[str, ...]
@@ -45,6 +46,7 @@ class Look:
     left: int = 0
     unreadable: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    settled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,13 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
     finally:
         store.close()
     known = [entry for entry in wanted if _is_known(seen, entry) and _is_of_its_day(seen[entry.name], work)]
-    moving, halted = _open_files(desk, flow, known, seen)
+    moving, halted, settled = _open_files(desk, flow, known, seen)
     gone = [
         row.name for row in set_aside(desk, flow, entries) if work.wants_name(row.name) and _is_of_its_day(row, work)
     ]
-    names = [each.name for rank in ([*moving, *new.quiet], halted) for each in sorted(rank, key=by_age)]
-    settled = _settled_in_window(desk, flow, work) if work.settled_too else []
-    names = list(dict.fromkeys([*names, *gone, *settled]))
+    names = [each.name for rank in ([*moving, *settled, *new.quiet], halted) for each in sorted(rank, key=by_age)]
+    put_away = _settled_in_window(desk, flow, work) if work.settled_too else []
+    names = list(dict.fromkeys([*names, *gone, *put_away]))
     not_looked_at = len(unknown) - len(new.quiet) - len(new.unquiet) - len(new.unreadable)
     return Look(
         ready=tuple(names[:MOST_FILES]),
@@ -90,18 +92,19 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
         left=len(names[MOST_FILES:]) + not_looked_at,
         unreadable=tuple(new.unreadable),
         gone=tuple(told(flow, name) for name in gone),
+        settled=frozenset(entry.name for entry in settled),
     )
 
 
-def hand_out(desk: Desk, dag_id: str, run_id: str, names: Sequence[str], work: Work) -> list[str]:
+def hand_out(desk: Desk, dag_id: str, run_id: str, seen: Look, work: Work) -> list[str]:
     """Keeps which files a run works on; a cleared run gets those it had, in order, and new ones after them.
 
     A flow may be woken by an arrival, by the clock and by `resume` within seconds: what one run was just given is left
-    to it, unless a person asks.
+    to it, unless a person asks, or it is settled and only wants its last name.
     """
     with desk.ledger.write() as tx:
         others = set() if work.by_hand else runs.given_to_others(tx, dag_id, run_id, LEFT_TO_ANOTHER_RUN_SECONDS)
-        return runs.give(tx, dag_id, run_id, [name for name in names if name not in others])
+        return runs.give(tx, dag_id, run_id, [name for name in seen.ready if name not in others - seen.settled])
 
 
 def _is_wanted(desk: Desk, flow: Flow, name: str, work: Work) -> bool:
@@ -137,15 +140,16 @@ def _is_of_its_day(sighting: Row[Any], work: Work) -> bool:
 
 def _open_files(
     desk: Desk, flow: Flow, known: list[Entry], seen: Mapping[str, Row[Any]]
-) -> tuple[list[Entry], list[Entry]]:
-    """Known files that this flow has anything left to do about, and those of them that wait for a person.
+) -> tuple[list[Entry], list[Entry], list[Entry]]:
+    """Known files that this flow has anything left to do about.
 
-    Left to do is to deliver the file, or to give its source its last name.
+    They are those to deliver, those that wait for a person, and those of which only the source wants its last name.
     """
     with desk.ledger.read() as tx:
         rows = _deliveries_of(tx, [seen[entry.name].intake_id for entry in known])
     moving: list[Entry] = []
     halted: list[Entry] = []
+    settled: list[Entry] = []
     for entry in known:
         sharing = {other.name for other in desk.systems.flows_sharing(flow.source, flow.noun_of(entry.name) or "")}
         of_file = [row for row in rows.get(seen[entry.name].intake_id, ()) if row.flow in sharing]
@@ -156,9 +160,11 @@ def _open_files(
             moving.append(entry)
         elif mine and not any(_moves(row) for row in mine):
             halted.append(entry)
-        elif mine or not unsettled:
+        elif mine:
             moving.append(entry)
-    return moving, halted
+        elif not unsettled:
+            settled.append(entry)
+    return moving, halted, settled
 
 
 def _is_carried(desk: Desk, delivery: Row[Any]) -> bool:

@@ -71,7 +71,7 @@ class FilesWaiting(Brick):
         for reason in (*seen.unreadable, *seen.gone):
             self.log.warning("%s", reason)
         run = context["dag_run"]
-        return seen, hand_out(desk, run.dag_id, run.run_id, seen.ready, asked)[:MOST_FILES_OF_A_RUN]
+        return seen, hand_out(desk, run.dag_id, run.run_id, seen, asked)[:MOST_FILES_OF_A_RUN]
 
     def _names(self, desk: Desk, asked: Work, seen: Look, names: list[str]) -> list[str]:
         if names:
