@@ -42,7 +42,7 @@ def _new_desk() -> Desk:
     from drbridge.ledger.database import Ledger
     from drbridge.ledger.schema import upgrade
     from drbridge.systems import load
-    from drbridge_airflow.hooks import outside
+    from drbridge_airflow.hooks.connections import outside
 
     for talkative in TALKATIVE:
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from drbridge.adapters.http import base_address
@@ -44,7 +44,7 @@ def look_at_all(systems: Systems, get_connection: Callable[[str], Connection]) -
         except DrBridgeError as error:
             yield _bad(conn_id, "", LOGIN, error)
         else:
-            yield from _look_at(connection, places)
+            yield from look_at(connection, places)
 
 
 def places_of(systems: Systems) -> dict[str, list[str]]:
@@ -61,7 +61,8 @@ def places_of(systems: Systems) -> dict[str, list[str]]:
     return found
 
 
-def _look_at(connection: Connection, places: list[str]) -> Iterator[Seen]:
+def look_at(connection: Connection, places: Sequence[str]) -> Iterator[Seen]:
+    """Looks at the places behind one connection; a REST side has none and is asked for its health path."""
     who = _who(connection)
     if connection.conn_type in ("sftp", "ssh"):
         try:
