@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -42,12 +43,13 @@ def connections(
     if as_json:
         print(json.dumps([asdict(each) for each in seen]))
     else:
-        table = Table("connection", "as", "place", "found")
+        table = Table("as", "place", "found", box=SIMPLE)
+        for column in table.columns:
+            column.overflow = "fold"
         for each in seen:
             found = f"{each.text}\nNext: {each.fix}" if each.fix else each.text
-            table.add_row(
-                *map(escape, (each.connection, each.who, each.place, found)), style="" if each.good else "red"
-            )
+            place = each.place if each.connection in each.place else f"{each.connection} {each.place}"
+            table.add_row(*map(escape, (each.who, place, found)), style="" if each.good else "red")
         Console().print(table)
     if not all(each.good for each in seen):
         raise typer.Exit(1)

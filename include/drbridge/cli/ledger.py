@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Row
 
@@ -49,13 +51,21 @@ def _print(rows: list[dict[str, object]], title: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table(title=title)
+    table = Table(title=title, title_justify="left", box=SIMPLE)
     for name in rows[0] if rows else ("nothing yet",):
         number = bool(rows) and isinstance(rows[0][name], int)
-        table.add_column(name, justify="right" if number else "left", no_wrap=name != "why")
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(escape(str(value)) for value in row.values()))
     Console().print(table)
+
+
+def _for_people(row: Row[Any], balance: Balance) -> dict[str, object]:
+    """One delivery in columns that fit a terminal of 80 characters."""
+    return {
+        "id": row.id, "state": str(row.state),
+        "file, flow > destination": f"{row.name}\n{row.flow} > {row.destination}", "rows": balance.in_words,
+    }  # fmt: skip
 
 
 @ledger.command("list")
@@ -65,7 +75,8 @@ def list_(flow: OfFlow = None, as_json: AsJson = False) -> None:
     Example: drbridge ledger list --flow dacs_derms_device_score
     """
     with told_plainly():
-        _print([_line(row, balance) for row, balance in _rows(open_desk(), flow)], "Deliveries", as_json)
+        line = _line if as_json else _for_people
+        _print([line(row, balance) for row, balance in _rows(open_desk(), flow)], "Deliveries", as_json)
 
 
 @ledger.command()
@@ -81,7 +92,9 @@ def show(delivery: Annotated[int, typer.Argument(help="The number in the first c
             print(f"There is no delivery {delivery}; see: drbridge ledger list")
             raise typer.Exit(1)
         row, balance = found[0]
-        _print([_line(row, balance)], row.name, False)
+        _print(
+            [_for_people(row, balance)], f"Business date {_when(row.business_at)}, ended {_when(row.ended_at)}", False
+        )
         with desk.ledger.read() as tx:
             problems = intakes.first_problems(tx, row.intake_id, row.id)
             counts = ", ".join(f"{count} {code}" for code, count in intakes.codes(tx, row.intake_id).items())
@@ -108,9 +121,9 @@ def balance(flow: OfFlow = None, as_json: AsJson = False) -> None:
     Example: drbridge ledger balance
     """
     with told_plainly():
-        lines, good = _sums(_rows(open_desk(), flow))
-        _print(lines, "Books", as_json)
-        if not good:
+        rows = _rows(open_desk(), flow)
+        _print(_sums(rows, as_json), "Books", as_json)
+        if not all(book.balances for _, book in rows):
             raise typer.Exit(1)
 
 
@@ -139,14 +152,13 @@ def upgrade_() -> None:
     print("The ledger's tables are current.")
 
 
-def _sums(rows: list[tuple[Row[Any], Balance]]) -> tuple[list[dict[str, object]], bool]:
-    sums: dict[tuple[str, str], dict[str, int]] = {}
+def _sums(rows: list[tuple[Row[Any], Balance]], in_numbers: bool) -> list[dict[str, object]]:
+    books: dict[tuple[str, str], list[Balance]] = {}
     for row, book in rows:
-        total = sums.setdefault((row.flow, row.destination), {"files": 0, **dict.fromkeys(book.as_dict(), 0)})
-        total["files"] += 1
-        for name, value in book.as_dict().items():
-            total[name] += value
-    lines: list[dict[str, object]] = [
-        {"flow": flow, "destination": destination, **total} for (flow, destination), total in sorted(sums.items())
-    ]
-    return lines, all(book.balances for _, book in rows)
+        books.setdefault((row.flow, row.destination), []).append(book)
+    lines: list[dict[str, object]] = []
+    for (flow, destination), mine in sorted(books.items()):
+        total = Balance(**{name: sum(book.as_dict()[name] for book in mine) for name in mine[0].as_dict()})
+        told: dict[str, object] = {"flow": flow, "destination": destination, "files": len(mine)}
+        lines.append(told | (total.as_dict() if in_numbers else {"rows": total.in_words}))
+    return lines

@@ -147,7 +147,7 @@ def _unknown(desk: Desk, flow: Flow, name: str) -> Verdict:
 def _judge(book: _Book, flow: Flow, name: str) -> Verdict:
     mine = book.of(flow)
     counts = {row.destination: book.balances[row.id].as_dict() for row in mine}
-    told = "; ".join(f"{row.destination}: {_in_words(book.balances[row.id])}" for row in mine)
+    told = "; ".join(f"{row.destination}: {book.balances[row.id].in_words}" for row in mine)
     if held := [row for row in mine if row.state == DeliveryState.HELD]:
         return Verdict(name, "needs_person", f"{name} is held: {held[0].note}. {told}", counts, HELD)
     if any(row.id in book.moving for row in mine) or len(mine) < len(flow.deliver):
@@ -160,11 +160,6 @@ def _judge(book: _Book, flow: Flow, name: str) -> Verdict:
         why = book.reasons[refused[0].id]
         return Verdict(name, "refused", f"{name} was refused: {why}. {told}", counts, REFUSED)
     return Verdict(name, "settled", f"{name} is settled. {told}", counts)
-
-
-def _in_words(balance: Balance) -> str:
-    words = [f"{count} {word}" for word, count in balance.as_dict().items() if count and word != "rows"]
-    return f"{balance.rows} rows" + (f" ({', '.join(words)})" if words else "")
 
 
 def _with(verdict: Verdict, text: str) -> Verdict:
