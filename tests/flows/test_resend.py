@@ -16,6 +16,8 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.resend import reopen
 from drbridge.exchange.resume import due_flows
 from drbridge.exchange.send import send
+from drbridge.exchange.trace import trace
+from drbridge.exchange.waiting import look
 from drbridge.exchange.work import Resend, Work
 from drbridge.ledger import deliveries
 from drbridge.ledger.deliveries import Balance
@@ -24,6 +26,7 @@ from drbridge.ports import FileStore, Outside, RestTarget
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.chain import NOW, run
 from tests.flows.conftest import SAMPLES
+from tests.flows.more_rows import many_rows
 from tests.flows.test_exam import Unplugged
 
 OUTCOMES, TO_DACS, TO_OUAI = (
@@ -125,6 +128,61 @@ def test_the_same_bytes_dropped_again_after_they_were_judged_anew_make_no_call(d
     for flow in (TO_DACS, TO_OUAI):
         states(lenient(desk), flow)
     assert (box.far("dacs").calls(), box.far("derms").calls("acks")) == calls
+
+
+def test_the_same_file_laid_down_again_beside_its_refused_self_asks_for_nothing(desk: Desk, box: Sandbox) -> None:
+    box.drop(SCORES, SCORE.name, SCORE)
+    box.far("derms").fault("status", status=400)
+    states(desk, SCORE_FLOW)
+    calls = box.far("derms").calls()
+    box.drop(SCORES, SCORE.name, SCORE)
+    assert states(desk, SCORE_FLOW, Work()) == {SCORE.name: "refused"}
+    assert box.far("derms").calls() == calls
+    assert acts(desk) == []
+
+
+def test_a_file_to_be_judged_anew_that_went_away_stays_refused_and_is_told(desk: Desk, box: Sandbox) -> None:
+    box.drop(SCORES, "SDCSE_9_00.csv", BAD_SCORE)
+    states(desk, SCORE_FLOW)
+    reopen(desk, SCORE_FLOW, asked("SDCSE_9_00.csv", "failed"))
+    box.place(SCORES).remove("SDCSE_9_00.csv")
+    assert reopen(desk, SCORE_FLOW, asked("SDCSE_9_00.csv", "failed", 2)).without_source == ("SDCSE_9_00.csv",)
+    assert look(desk, SCORE_FLOW, NOW).ready == ("SDCSE_9_00.csv",)
+    assert "lay the file back" in archive(desk, SCORE_FLOW, "SDCSE_9_00.csv").text
+
+
+def test_a_refused_file_that_was_edited_in_its_place_is_not_taken_for_itself(desk: Desk, box: Sandbox) -> None:
+    box.drop(SCORES, "SDCSE_9_00.csv", BAD_SCORE)
+    states(desk, SCORE_FLOW)
+    box.place(SCORES).remove("Error-SDCSE_9_00.csv")
+    box.drop(SCORES, "Error-SDCSE_9_00.csv", SCORE)
+    told = reopen(desk, SCORE_FLOW, asked("SDCSE_9_00.csv", "failed"))
+    assert (told.deliveries, told.without_source) == (0, ("SDCSE_9_00.csv",))
+    assert set(box.files(SCORES)) == {"Error-SDCSE_9_00.csv"}
+
+
+def test_trace_tells_that_a_row_was_overtaken_when_it_was_to_go_again(desk: Desk, box: Sandbox) -> None:
+    box.drop(OUTCOMES, OLDER_NAME, OUTCOME.read_text(encoding="utf-8").replace("SUCCESS", "CANCELLED").encode())
+    box.far("dacs").fault("reject_keys", keys=[NIC])
+    states(desk, TO_DACS)
+    box.far("dacs").no_faults()
+    box.drop(OUTCOMES, OUTCOME.name, OUTCOME)
+    states(desk, TO_DACS)
+    states(desk, TO_DACS, asked(OLDER_NAME, "failed"))
+    told = {
+        each.state for each in trace(desk, NIC) if (each.file, each.destination) == (OLDER_NAME, "dacs_event_outcome")
+    }
+    assert told == {"SUPERSEDED"}
+
+
+def test_trace_finds_a_row_that_was_refused_on_its_own(desk: Desk, box: Sandbox) -> None:
+    header, *rows = OUTCOME.read_bytes().splitlines(keepends=True)
+    good = b"".join(many_rows("event_outcome", rows))
+    box.drop(OUTCOMES, OUTCOME.name, header + good + rows[0].replace(b"SUCCESS", b"MAYBE"))
+    states(desk, TO_DACS)
+    (found,) = [each for each in trace(desk, NIC) if each.destination == "dacs_event_outcome"]
+    assert (found.line, found.state) == (42, "REJECTED")
+    assert found.answer.startswith("not_in_list")
 
 
 def test_a_resend_in_one_flow_leaves_the_other_flow_of_the_file_alone(desk: Desk, box: Sandbox) -> None:

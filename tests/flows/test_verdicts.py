@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from drbridge.adapters.s3 import S3Store
+from drbridge.adapters.sftp import SftpStore
 from drbridge.errors import Unreachable, Unstable
 from drbridge.exchange import archive as archiving
 from drbridge.exchange import receive
+from drbridge.exchange.archive import archive
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.resend import reopen
 from drbridge.exchange.send import send
@@ -24,6 +27,7 @@ from tests.flows.conftest import SAMPLES
 from tests.flows.more_rows import many_rows
 from tests.flows.test_exam import Unplugged
 from tests.flows.test_resend import (
+    BAD_SCORE,
     ENROLLMENT,
     ENROLLMENT_FLOW,
     ENROLLMENTS,
@@ -41,6 +45,8 @@ from tests.flows.test_resend import (
     states,
 )  # fmt: skip
 
+ACKS = "s3://ouai_objects/ouai/outgoing/ack"
+ACK = SAMPLES / "enrollment_ack" / "ENROLL_ACK_20260714T060000Z_1.csv"
 FORECASTS, FORECAST_FLOW = "s3://ouai_objects/ouai/outgoing/forecast", "ouai_derms_load_forecast"
 FORECAST = SAMPLES / "load_forecast" / "LOAD_FORECAST_20260714_20260713T030000Z.csv"
 
@@ -157,3 +163,86 @@ def test_a_taking_in_that_was_rolled_back_leaves_no_row_out(
     reopen(desk, TO_DACS, asked(OUTCOME.name, "all"))
     take(desk, TO_DACS, OLDER_NAME)
     assert all(book.balances for book in books(desk).values())
+
+
+def test_the_rejects_of_a_refused_file_stay_when_the_corrected_one_comes(desk: Desk, box: Sandbox) -> None:
+    box.drop(SCORES, SCORE.name, BAD_SCORE)
+    states(desk, SCORE_FLOW)
+    rejects = box.files(f"{SCORES}/rejects")
+    box.drop(SCORES, SCORE.name, SCORE)
+    assert states(desk, SCORE_FLOW) == {SCORE.name: "settled"}
+    assert set(box.files(SCORES)) == {f"Error-{SCORE.name}", f"Sent-{SCORE.name}"}
+    assert box.files(f"{SCORES}/rejects") == rejects
+
+
+def test_a_renaming_that_was_cut_between_copy_and_delete_is_finished(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """A worker that ends here."""
+
+    remove = S3Store.remove
+
+    def die(store: S3Store, name: str) -> None:
+        if name == ACK.name:
+            raise Killed
+        remove(store, name)
+
+    box.drop(ACKS, ACK.name, ACK)
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Store, "remove", die)
+        with pytest.raises(Killed):
+            states(desk, "ouai_dacs_enrollment_ack")
+    assert len(box.files(ACKS)) == 2
+    states(desk, "ouai_dacs_enrollment_ack")
+    assert set(box.files(ACKS)) == {f"Error-{ACK.name}"}
+    assert set(box.files(f"{ACKS}/rejects")) == {f"{ACK.name}.rejects.csv"}
+
+
+def test_two_archives_of_one_file_lay_one_list_of_rejects(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header, *rows = OUTCOME.read_bytes().splitlines(keepends=True)
+    box.drop(OUTCOMES, OUTCOME.name, header + b"".join(many_rows("event_outcome", rows)) + b"bad,row\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(archiving, "_put_away", lambda *_: "")
+        for flow in (TO_DACS, TO_OUAI):
+            states(lenient(desk), flow)
+    rename, others = archiving._renamed, [TO_OUAI]
+
+    def while_another_does_it(*args: Any) -> tuple[str | None, str]:
+        if others:
+            archive(lenient(desk), others.pop(), OUTCOME.name)
+        return rename(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archiving, "_renamed", while_another_does_it)
+        assert archive(lenient(desk), TO_DACS, OUTCOME.name).state == "settled"
+    assert set(box.files(OUTCOMES)) == {f"Sent-{OUTCOME.name}"}
+    assert set(box.files(f"{OUTCOMES}/rejects")) == {f"{OUTCOME.name}.rejects.csv"}
+
+
+def test_a_file_that_slips_in_under_the_renaming_is_taken_even_if_its_name_is_taken_again(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, second, third = SftpStore.rename, *(SCORE.read_bytes().replace(b"0.5,N", each) for each in (b"1,N", b"2,N"))
+    to_come = [second, third]
+
+    def busy(store: SftpStore, old: str, new: str) -> None:
+        if to_come:
+            box.place(SCORES).remove(SCORE.name)
+            box.drop(SCORES, SCORE.name, to_come.pop(0))
+            rename(store, old, new)
+            box.drop(SCORES, SCORE.name, to_come.pop(0))
+        else:
+            rename(store, old, new)
+
+    box.drop(SCORES, SCORE.name, SCORE)
+    with monkeypatch.context() as patch:
+        patch.setattr(SftpStore, "rename", busy)
+        with pytest.raises(Unstable):
+            states(desk, SCORE_FLOW)
+    states(desk, SCORE_FLOW)
+    with desk.ledger.read() as tx:
+        assert tx.execute(select(func.count()).select_from(intakes)).scalar() == 3
+    assert all(name.startswith("Sent-") for name in box.files(SCORES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -11,48 +12,90 @@ from drbridge.errors import Interrupted
 from drbridge.exchange.acks import owe_answer, withdraw_answer
 from drbridge.exchange.cutting import Age, overtaken_lines, rows_left
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.operations import operation_of
 from drbridge.ledger import deliveries, parcels
 from drbridge.ledger.database import Tx
-from drbridge.ledger.parcels import Span
-from drbridge.ledger.states import ParcelState
+from drbridge.ledger.parcels import Claim, Span
+from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.systems import Endpoint
 
 
-def resend_parcels(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> int:
-    """Has the rows of settled parcels sent again under new keys, in a new generation; returns how many parcels.
+@dataclass(frozen=True)
+class _Plan:
+    """How parcels of a delivery go once more.
+
+    Attributes:
+        generation: of the new parcels.
+        anew: parcels that give way to new ones, each with the rows that may still go.
+        as_they_are: parcels in doubt of which every row may go: the same bytes under the same key.
+        is_held: the delivery waits for a person, who has it go on.
+    """
+
+    generation: int
+    anew: list[tuple[Row[Any], int]]
+    as_they_are: list[Row[Any]]
+    is_held: bool
+
+
+def resend_parcels(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> bool:
+    """Has the rows of a delivery's settled parcels sent again under new keys; says whether there was anything to open.
+
+    A held delivery goes on with what it never sent as well: newer files may have passed it meanwhile.
 
     Args:
         delivery: as `deliveries.with_intakes` gives it.
     """
-    generation = deliveries.lock(tx, delivery.id)
-    old = parcels.of_delivery(tx, delivery.id, *states)
-    if old:
-        _in_new_generation(desk, tx, delivery, old, _left(desk, tx, delivery, old, generation + 1))
-    return len(old)
+    plan = _plan(desk, tx, delivery, states)
+    if plan.anew or plan.is_held:
+        _in_new_generation(desk, tx, delivery, plan)
+    return bool(plan.anew) or plan.is_held
 
 
-def release_parked(desk: Desk, tx: Tx, delivery: Row[Any]) -> int:
-    """Has parcels in doubt tried again under their old keys; returns how many.
+def release_parked(desk: Desk, tx: Tx, delivery: Row[Any]) -> bool:
+    """Has parcels in doubt tried again under their old keys; says whether there were any.
 
     Where a newer file has overtaken some of a parcel's rows since, the others go under a new key: the same key must
     never carry other bytes.
     """
-    generation = deliveries.lock(tx, delivery.id)
-    parked = parcels.of_delivery(tx, delivery.id, ParcelState.PARKED)
-    if not parked:
-        return 0
-    left = _left(desk, tx, delivery, parked, generation + 1)
-    whole = [row.id for row, rows in zip(parked, left, strict=True) if rows == row.rows]
-    parcels.move(tx, whole, ParcelState.PARKED, ParcelState.PENDING, "resent", "a person asked for it")
-    partly = [(row, rows) for row, rows in zip(parked, left, strict=True) if rows != row.rows]
-    if partly:
-        _in_new_generation(desk, tx, delivery, [row for row, _ in partly], [rows for _, rows in partly])
-    return len(parked)
+    plan = _plan(desk, tx, delivery, (ParcelState.PARKED,))
+    ids = [row.id for row in plan.as_they_are if row.state == ParcelState.PARKED]
+    parcels.move(tx, ids, ParcelState.PARKED, ParcelState.PENDING, "resent", "a person asked for it")
+    if plan.anew:
+        _in_new_generation(desk, tx, delivery, plan)
+    return bool(ids or plan.anew)
+
+
+def preview(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> list[Claim]:
+    """What would be sent, without opening anything."""
+    plan = _plan(desk, tx, delivery, states)
+    same = [parcels.as_claim(delivery, row) for row in plan.as_they_are]
+    return same + [
+        replace(
+            parcels.as_claim(delivery, row), rows=rows, generation=plan.generation,
+            key=parcels.idempotency_key(delivery.sha256, delivery.destination, _span(row, rows), plan.generation),
+        )
+        for row, rows in plan.anew
+        if rows
+    ]  # fmt: skip
+
+
+def _plan(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> _Plan:
+    now = deliveries.locked(tx, delivery.id)
+    is_held = now.state == DeliveryState.HELD and ParcelState.PARKED not in states
+    also = (ParcelState.PENDING, ParcelState.UNKNOWN) if is_held else ()
+    old = parcels.of_delivery(tx, delivery.id, *states, *also) if states else []
+    left = _left(desk, tx, delivery, old, now.generation + 1)
+    doubtful = (ParcelState.PARKED, ParcelState.UNKNOWN)
+    whole = [row for row, rows in zip(old, left, strict=True) if row.state in doubtful and rows == row.rows]
+    kept = {row.id for row in whole}
+    anew = [(row, rows) for row, rows in zip(old, left, strict=True) if row.id not in kept]
+    return _Plan(now.generation + 1, anew, whole, is_held)
 
 
 def _left(desk: Desk, tx: Tx, delivery: Row[Any], old: Sequence[Row[Any]], generation: int) -> list[int]:
     """How many rows of each parcel may go in a new generation; staging keeps which may not."""
-    if not (delivery.verdict and isinstance(desk.systems.destination(delivery.destination), Endpoint)):
+    destination = desk.systems.destination(delivery.destination)
+    if not old or not isinstance(destination, Endpoint) or operation_of(destination).shape == "answer":
         return [row.rows for row in old]
     staged = desk.staging.open(delivery.noun, delivery.sha256, delivery.verdict)
     if staged is None:
@@ -65,14 +108,18 @@ def _left(desk: Desk, tx: Tx, delivery: Row[Any], old: Sequence[Row[Any]], gener
     return rows_left(staged, delivery.destination, old, overtaken, generation)
 
 
-def _in_new_generation(desk: Desk, tx: Tx, delivery: Row[Any], old: Sequence[Row[Any]], left: Sequence[int]) -> None:
+def _in_new_generation(desk: Desk, tx: Tx, delivery: Row[Any], plan: _Plan) -> None:
     flow = desk.systems.flow(delivery.flow)
     if delivery.destination != flow.answer:
         withdraw_answer(tx, delivery.intake_id, flow)
-    generation = deliveries.reopen(tx, delivery.id, overtaken=sum(row.rows for row in old) - sum(left))
-    parcels.retire(tx, [row.id for row in old])
-    spans = [Span(row.first_row, row.last_row, rows) for row, rows in zip(old, left, strict=True)]
-    alive = (span for span, row in zip(spans, old, strict=True) if span.rows or not row.rows)
-    parcels.add(tx, delivery.id, delivery.sha256, delivery.destination, alive, generation)
+    overtaken = sum(row.rows - rows for row, rows in plan.anew)
+    generation = deliveries.reopen(tx, delivery.id, overtaken)
+    parcels.retire(tx, [row.id for row, _ in plan.anew])
+    spans = (_span(row, rows) for row, rows in plan.anew if rows or not row.rows)
+    parcels.add(tx, delivery.id, delivery.sha256, delivery.destination, spans, generation)
     if deliveries.settle(tx, [delivery.id]) and delivery.destination != flow.answer:
         owe_answer(tx, delivery.intake_id, flow, delivery.business_at)
+
+
+def _span(parcel: Row[Any], rows: int) -> Span:
+    return Span(parcel.first_row, parcel.last_row, rows)

@@ -17,6 +17,7 @@ from drbridge.exchange.rejects import rejected_rows
 from drbridge.ledger import deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import Balance
+from drbridge.ledger.intakes import Fingerprint
 from drbridge.ledger.states import MOVING, SETTLED, DeliveryState, ParcelState
 from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow
@@ -175,6 +176,8 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
             return ""
         if final is None:
             final, told = _renamed(desk, flow, book, store, name, new_name)
+        if final is None:
+            return ""
         store.remove(fitted(name + flow.done_marker))
     finally:
         store.close()
@@ -193,51 +196,90 @@ def _already_away(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: s
         there = fingerprint(store, _numbered(new_name, number))
         if there is None:
             return None
-        if (there.size, there.ends_hash) == (last.size, last.ends_hash):
+        if _looks_like(there, last):
             return there.name
     return None
+
+
+def _looks_like(there: Fingerprint, seen: Row[Any] | Fingerprint) -> bool:
+    """Whether a file under another name is that file: object storage gives a renamed one a new time."""
+    return (there.size, there.ends_hash) == (seen.size, seen.ends_hash)
 
 
 def _numbered(name: str, number: int) -> str:
     return fitted(name if number == 1 else f"{name}.{number}")
 
 
-def _renamed(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str, new_name: str) -> tuple[str, str]:
-    """Renames the source; an older file of the new name keeps it, and ours gets a number, as do its refused rows."""
+def _renamed(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str, new_name: str) -> tuple[str | None, str]:
+    """Renames the source; an older file of the new name keeps it, and ours gets a number. None: somebody else did."""
+    seen, told = _still_there(desk, flow, book, store, name), ""
+    if seen is not None:
+        told = _lay_rejects(desk, flow, book, store, seen)
+        seen = _still_there(desk, flow, book, store, name)
+    if seen is None:
+        return _already_away(desk, flow, book, store, name, new_name), told
     for number in range(1, MOST_NAMESAKES):
         final = _numbered(new_name, number)
-        if store.stat(final) is not None:
+        if _is_others(store, final, seen):
             continue
-        told = _lay_rejects(desk, flow, book, _numbered(name, number))
-        seen = fingerprint(store, name)
-        known = known_intake(desk, flow.source, name, seen)
-        if seen is None or known is None or known.id != book.intake.id:
-            raise _another(name)
-        with suppress(AlreadyThere):
+        try:
             store.rename(name, final)
-            moved = fingerprint(store, final)
-            if moved is None or (moved.size, moved.ends_hash) != (seen.size, seen.ends_hash):
-                store.rename(final, name)
-                raise _another(name)
-            return final, told
+        except AlreadyThere:
+            continue
+        moved = fingerprint(store, final)
+        if moved is None or not _looks_like(moved, seen):
+            _give_back(store, final, name)
+            raise _another(name)
+        return final, told
     raise Unstable(f"{new_name} is there a thousand times", fix=f"clear {store.url} up")
+
+
+def _still_there(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str) -> Fingerprint | None:
+    """The file that was taken, if it is still there; None when there is none, and no other may be taken for it."""
+    seen = fingerprint(store, name)
+    if seen is None:
+        return None
+    known = known_intake(desk, flow.source, name, seen)
+    if known is None or known.id != book.intake.id:
+        raise _another(name)
+    return seen
+
+
+def _is_others(store: FileStore, name: str, seen: Fingerprint) -> bool:
+    """Whether another file has the name. One that looks like ours may be ours, half renamed: the store knows."""
+    there = fingerprint(store, name)
+    return there is not None and not _looks_like(there, seen)
+
+
+def _give_back(store: FileStore, final: str, name: str) -> None:
+    """A file that came while we renamed gets a name back under which it is taken: its own, or a numbered one."""
+    for number in range(1, MOST_NAMESAKES):
+        try:
+            return store.rename(final, _numbered(name, number))
+        except AlreadyThere:
+            continue
 
 
 def _another(name: str) -> Unstable:
     return Unstable(f"{name} is another file than the one that was taken", fix="nothing: the next run takes it")
 
 
-def _lay_rejects(desk: Desk, flow: Flow, book: _Book, name: str) -> str:
+def _lay_rejects(desk: Desk, flow: Flow, book: _Book, source: FileStore, seen: Fingerprint) -> str:
     """Writes `rejects/<name>.rejects.csv` beside the source; says so, or nothing when no row was refused.
 
-    What an earlier judgement of the file left there gives way.
+    The list of another file of that name, which lies there as `Sent-` or `Error-`, stays: ours gets a number. What an
+    earlier judgement of this file left there gives way.
     """
+    rejects_name = fitted(f"{_free_for_rejects(desk, source, seen)}.rejects.csv")
     store = desk.outside.store(f"{flow.source.rstrip('/')}/rejects")
-    rejects_name = fitted(f"{name}.rejects.csv")
     try:
-        store.remove(rejects_name)
         if not book.intake.refusal_text and not any(each.rejected or each.flagged for each in book.balances.values()):
+            with desk.ledger.read() as tx:
+                was_judged_before = intakes.was_put_away(tx, book.intake.id, flow.source)
+            if was_judged_before:
+                store.remove(rejects_name)
             return ""
+        store.remove(rejects_name)
         digest = sha256()
         with suppress(AlreadyThere), store.upload(rejects_name) as upload:
             for chunk in rejected_rows(desk, book.intake, book.rows):
@@ -247,3 +289,11 @@ def _lay_rejects(desk: Desk, flow: Flow, book: _Book, name: str) -> str:
     finally:
         store.close()
     return f", its refused rows are in rejects/{rejects_name}"
+
+
+def _free_for_rejects(desk: Desk, source: FileStore, seen: Fingerprint) -> str:
+    prefixes = (desk.systems.site.sent_prefix, desk.systems.site.error_prefix)
+    for number in range(1, MOST_NAMESAKES):
+        if not any(_is_others(source, _numbered(prefix + seen.name, number), seen) for prefix in prefixes):
+            return _numbered(seen.name, number)
+    return seen.name

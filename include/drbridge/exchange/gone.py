@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, or_, select
 
 from drbridge.exchange.desk import Desk
 from drbridge.ledger import intakes, leases, parcels
 from drbridge.ledger.database import Tx
+from drbridge.ledger.deliveries import give_up_asking
 from drbridge.ledger.states import MOVING, DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, sightings
 from drbridge.ports import Entry
@@ -51,7 +52,7 @@ def set_aside(desk: Desk, flow: Flow, entries: Sequence[Entry]) -> list[Row[Any]
 def told(flow: Flow, name: str) -> str:
     """What a person has to know, and to do."""
     return (
-        f"{name} went away from {flow.source} before its delivery was certain: lay the file back under this name, "
+        f"{name} went away from {flow.source} before it could be delivered: lay the file back under this name, "
         "or have its sender lay it down again under any name; it then goes by itself"
     )
 
@@ -64,15 +65,16 @@ def come_back(tx: Tx, delivery_id: int) -> None:
 
 
 def _open_relays(desk: Desk, tx: Tx, flow: Flow) -> list[Row[Any]]:
-    """What the flow still has to relay, and where each was seen, in that order."""
+    """What the flow still has to relay or to judge anew, and where each was seen, in that order."""
     stores = [name for name in flow.deliver if isinstance(desk.systems.destination(name), Store)]
+    to_relay = and_(deliveries.c.destination.in_(stores), deliveries.c.state == DeliveryState.OPEN)
     look = (
         select(deliveries.c.id.label("delivery_id"), deliveries.c.lane, deliveries.c.business_at, sightings)
+        .add_columns(deliveries.c.state)
         .join_from(deliveries, sightings, sightings.c.intake_id == deliveries.c.intake_id)
         .where(
             deliveries.c.flow == flow.name,
-            deliveries.c.destination.in_(stores),
-            deliveries.c.state == DeliveryState.OPEN,
+            or_(to_relay, deliveries.c.state == DeliveryState.ASKED),
             sightings.c.source == flow.source,
         )
         .order_by(deliveries.c.id, sightings.c.id)
@@ -93,7 +95,13 @@ def _is_there(sighting: Row[Any], listed: Mapping[str, Entry], newest: Mapping[s
 
 
 def _park(desk: Desk, tx: Tx, flow: Flow, sighting: Row[Any]) -> None:
-    """Sets the parcels aside under the lane's lease; while another worker holds it, it is left to that one."""
+    """Sets the parcels aside under the lane's lease; while another worker holds it, it is left to that one.
+
+    What was to be judged anew stays refused.
+    """
+    if sighting.state == DeliveryState.ASKED:
+        give_up_asking(tx, sighting.delivery_id, told(flow, sighting.name))
+        return
     ids = [row.id for row in parcels.of_delivery(tx, sighting.delivery_id, *MOVING)]
     lease = leases.acquire(tx, sighting.lane, desk.worker) if ids else None
     if lease is None:

@@ -44,6 +44,7 @@ class Received:
     Attributes:
         staged: what was staged of it; None when it was refused whole.
         refusal: why it does not travel (broken, or more bad rows than the threshold), or None.
+        has_name_back: whether what we had marked as refused under its name is not there any more.
     """
 
     contract: Contract
@@ -53,6 +54,7 @@ class Received:
     source: str
     refusal: BadInput | None
     business_at: float
+    has_name_back: bool
 
     @property
     def version_at(self) -> float:
@@ -106,14 +108,24 @@ def needed(desk: Desk, source: str, noun: str) -> Need:
     return need
 
 
-def read_file(desk: Desk, flow: Flow, seen: Fingerprint, open_file: OpenFile, lease: Lease) -> Received:
+def read_file(
+    desk: Desk, flow: Flow, seen: Fingerprint, source: FileStore, open_file: OpenFile, lease: Lease
+) -> Received:
     """Reads, hashes, checks and stages a file in one pass, keeping the lease while it goes."""
     contract = contract_of(flow, seen.name)
     with explained(desk.staging.root):
         report, staged = _checked(desk, flow, contract, open_file, lease)
     return Received(
-        contract, report, staged, seen, flow.source, _refusal(desk, flow, report), _business_at(contract, report, seen)
-    )
+        contract, report, staged, seen, flow.source, _refusal(desk, flow, report), _business_at(contract, report, seen),
+        _has_name_back(desk, source, flow.source, seen.name),
+    )  # fmt: skip
+
+
+def _has_name_back(desk: Desk, store: FileStore, source: str, name: str) -> bool:
+    """Whether what we renamed when we last saw the name lies there no more: else it was only laid down once more."""
+    with desk.ledger.read() as tx:
+        last = intakes.last_sighting(tx, source, name)
+    return last is not None and last.renamed_to is not None and store.stat(last.renamed_to) is None
 
 
 def _checked(
@@ -168,9 +180,9 @@ def write_down(desk: Desk, tx: Tx, received: Received) -> Row[Any]:
     is_new = intakes.add(tx, arrival, report.problem_counts, report.first_problems) is not None
     known = intakes.find(tx, arrival.noun, arrival.sha256, arrival.name_key)
     assert known is not None
-    if not is_new and intakes.was_given_back(
-        tx, known.id, received.source, received.seen.name, desk.systems.site.error_prefix
-    ):
+    prefix = desk.systems.site.error_prefix
+    is_given_back = received.has_name_back and not is_new
+    if is_given_back and intakes.was_given_back(tx, known.id, received.source, received.seen.name, prefix):
         _ask_again(desk, tx, known.id, received.seen.name)
     intakes.sight(tx, known.id, received.source, received.seen)
     is_judged_anew = False
@@ -191,10 +203,11 @@ def write_down(desk: Desk, tx: Tx, received: Received) -> Row[Any]:
 def _ask_again(desk: Desk, tx: Tx, intake_id: int, name: str) -> None:
     """Opens what was refused of an intake once more; what was accepted stays as it is."""
     audit.note(tx, "a person at the source", "resend failed", name, "the file was given its old name back")
+    flows = desk.systems.flows
     for row in tx.execute(deliveries.with_intakes(intake_id=intake_id)).all():
         if row.state == DeliveryState.REFUSED:
             deliveries.ask(tx, row.id)
-        elif row.state == DeliveryState.DONE and row.destination in desk.systems.flow(row.flow).deliver:
+        elif row.state == DeliveryState.DONE and row.flow in flows and row.destination in flows[row.flow].deliver:
             resend_parcels(desk, tx, row, (ParcelState.REJECTED,))
 
 

@@ -106,7 +106,8 @@ class _Relay:
             sink = _Sink(stack, self.seen.size)
             if self._may_be_called():
                 sink.begin(self._target, target_name)
-            received = read_file(self.desk, self.flow, self.seen, sink.beside(self._open), lease)
+            open_file = sink.beside(self._open)
+            received = read_file(self.desk, self.flow, self.seen, self.source, open_file, lease)
             sha = received.report.sha256
             lane = stack.enter_context(working_on(self.desk, relay_lane_of(self.flow.name, self.store.name, sha)))
             if lane is None:

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from drbridge.exchange.again import release_parked, resend_parcels
+from drbridge.exchange.again import preview, release_parked, resend_parcels
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.receive import fingerprint
 from drbridge.exchange.work import Resend, Work
 from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.parcels import Claim
-from drbridge.ledger.states import DeliveryState, ParcelState
+from drbridge.ledger.states import SETTLED, DeliveryState, ParcelState
 from drbridge.ledger.tables import audit as audit_table
 from drbridge.ledger.tables import sightings
 from drbridge.ports import AlreadyThere, FileStore
@@ -72,10 +72,10 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
     return Reopened(opened, tuple(sorted(set(lost.values()))))
 
 
-def calls_again(tx: Tx, flow: Flow, destination: str, work: Work) -> list[Claim]:
+def calls_again(desk: Desk, tx: Tx, flow: Flow, destination: str, work: Work) -> list[Claim]:
     """What the run's `resend` would send to a destination, without opening anything: for a dry run."""
     chosen = [row for row in _wanted(tx, flow, work) if row.destination == destination]
-    return [claim for row in chosen for claim in parcels.as_sent_again(tx, row, STATES[work.resend])]
+    return [claim for row in chosen for claim in preview(desk, tx, row, STATES[work.resend])]
 
 
 def archived(desk: Desk, flow_name: str, work: Work) -> list[str]:
@@ -84,7 +84,7 @@ def archived(desk: Desk, flow_name: str, work: Work) -> list[str]:
     away = select(sightings).where(sightings.c.source == flow.source, sightings.c.renamed_at.is_not(None))
     with desk.ledger.read() as tx:
         rows = tx.execute(away.order_by(sightings.c.id)).all()
-    return [row.renamed_to for row in rows if flow.noun_of(row.name) and work.wants_name(row.name)]
+    return [row.renamed_to for row in rows if row.renamed_to and flow.noun_of(row.name) and work.wants_name(row.name)]
 
 
 def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
@@ -109,10 +109,18 @@ def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
 def _has_any(tx: Tx, flow: Flow, row: Row[Any], resend: Resend) -> bool:
     states = STATES[resend]
     if row.destination == flow.answer:
+        if row.state == DeliveryState.HELD and resend == "failed":
+            return _is_settled(tx, flow, row.intake_id)
         states = tuple(state for state in states if state is not ParcelState.ACKED)
-    elif resend != "unknown" and row.state in (DeliveryState.REFUSED, DeliveryState.HELD):
+    elif resend != "unknown" and row.state in (DeliveryState.REFUSED, DeliveryState.ASKED, DeliveryState.HELD):
         return True
     return bool(states) and parcels.has_any(tx, row.id, states)
+
+
+def _is_settled(tx: Tx, flow: Flow, intake_id: int) -> bool:
+    """Whether the flow's deliveries have ended: an answer is held while they have not, and must not be opened then."""
+    mine = [row for row in deliveries.of_intake(tx, intake_id) if row.flow == flow.name]
+    return all(row.state in SETTLED for row in mine if row.destination in flow.deliver)
 
 
 def _was_done(tx: Tx, run: str) -> bool:
@@ -122,18 +130,15 @@ def _was_done(tx: Tx, run: str) -> bool:
 
 def _open(desk: Desk, tx: Tx, row: Row[Any], resend: Resend) -> bool:
     if resend == "unknown":
-        return release_parked(desk, tx, row) > 0
-    if row.state == DeliveryState.REFUSED:
+        return release_parked(desk, tx, row)
+    if row.state in (DeliveryState.REFUSED, DeliveryState.ASKED):
         return deliveries.ask(tx, row.id)
-    if resend_parcels(desk, tx, row, STATES[resend]):
-        return True
-    if row.state == DeliveryState.HELD:
-        deliveries.reopen(tx, row.id)
-    return bool(row.state == DeliveryState.HELD)
+    return resend_parcels(desk, tx, row, STATES[resend])
 
 
 def _needs_bytes(desk: Desk, row: Row[Any]) -> bool:
-    return row.state == DeliveryState.REFUSED or isinstance(desk.systems.destination(row.destination), Store)
+    is_relay = isinstance(desk.systems.destination(row.destination), Store)
+    return is_relay or row.state in (DeliveryState.REFUSED, DeliveryState.ASKED)
 
 
 def _names_back(desk: Desk, flow: Flow, chosen: list[Row[Any]]) -> set[int]:
@@ -148,14 +153,18 @@ def _names_back(desk: Desk, flow: Flow, chosen: list[Row[Any]]) -> set[int]:
 
 
 def _name_back(desk: Desk, store: FileStore, last: Row[Any]) -> bool:
-    if last.renamed_to is not None and store.stat(last.renamed_to) is not None:
-        try:
-            store.rename(last.renamed_to, last.name)
-        except AlreadyThere:
-            return False
-    there = fingerprint(store, last.name)
+    """Gives a file its old name, if it still is that file; one that was edited under its new name is another."""
+    lies_as = last.renamed_to if last.renamed_to and store.stat(last.renamed_to) is not None else last.name
+    there = fingerprint(store, lies_as)
     if there is None or (there.size, there.ends_hash) != (last.size, last.ends_hash):
         return False
-    with desk.ledger.write() as tx:
-        intakes.sight(tx, last.intake_id, last.source, there)
-    return True
+    if lies_as != last.name:
+        try:
+            store.rename(lies_as, last.name)
+        except AlreadyThere:
+            return False
+    seen = fingerprint(store, last.name)
+    if seen is not None:
+        with desk.ledger.write() as tx:
+            intakes.sight(tx, last.intake_id, last.source, seen)
+    return seen is not None

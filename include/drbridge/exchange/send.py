@@ -124,7 +124,7 @@ def _preview(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResu
     requests = Requests(desk, endpoint)
     with desk.ledger.read() as tx:
         claims = parcels.waiting(tx, lane_of(flow.name, endpoint.name))
-        claims += calls_again(tx, flow, endpoint.name, work)
+        claims += calls_again(desk, tx, flow, endpoint.name, work)
     return SendResult(open_left=sum(claim.rows for claim in claims), calls=tuple(map(requests.preview, claims)))
 
 
@@ -210,7 +210,7 @@ class _Sender:
             self.tally.add(each)
             if each.outcome.state is ParcelState.SPLIT:
                 parcels.split(tx, each.claim, self._halves(each.claim))
-            if each.outcome.code == NOT_BUILT and each.claim.tries >= self.endpoint.max_tries:
+            if each.outcome.code == NOT_BUILT and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
         self._note_health(tx, [each.outcome for each in done])
         self._hold_hopeless(tx, counted)
@@ -252,10 +252,15 @@ class _Sender:
     def _tried_in_vain(self, tx: Tx, claim: Claim) -> bool:
         """Whether it stays in doubt while its target works: something there succeeded since the try before this.
 
-        In an outage nothing does, however often it is tried.
+        In an outage nothing does, however often it is tried; tries made in one do not count.
         """
-        before = parcels.tried_at(tx, claim.id) if claim.tries >= self.endpoint.max_tries else None
-        return before is not None and targets.worked_since(tx, self.endpoint.connection, before)
+        name, before = self.endpoint.connection, parcels.tried_at(tx, claim.id)
+        if before is None or not targets.worked_since(tx, name, before):
+            return False
+        return 1 + parcels.tries_in_doubt(tx, claim.id, targets.back_since(tx, name)) >= self.endpoint.max_tries
+
+    def _unbuildable(self, tx: Tx, claim: Claim) -> bool:
+        return parcels.tries_with(tx, claim.id, NOT_BUILT) >= self.endpoint.max_tries
 
     def _halves(self, claim: Claim) -> list[parcels.Span]:
         staged = self.requests.staged(claim)

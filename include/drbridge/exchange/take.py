@@ -54,7 +54,7 @@ def take(desk: Desk, flow_name: str, file_name: str) -> TakeResult:
         with working_on(desk, f"take {flow.source}/{file_name}") as lease:
             if lease is None:
                 return TakeResult(file_name, "busy", f"another worker is taking {file_name}")
-            received = read_file(desk, flow, seen, lambda: store.open(file_name), lease)
+            received = read_file(desk, flow, seen, store, lambda: store.open(file_name), lease)
             return _written_down(desk, received)
     finally:
         store.close()

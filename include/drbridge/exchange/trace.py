@@ -62,12 +62,12 @@ class _Hit:
 
 def _in_file(desk: Desk, tx: Tx, intake: Row[Any], key: str) -> Iterator[Trace]:
     opened = deliveries.of_intake(tx, intake.id)
-    verdicts = {row.flow: row.verdict for row in opened if row.verdict}
+    verdicts = {row.flow: row.verdict for row in opened if row.destination != _answer_of(desk, row.flow)}
     for verdict in dict.fromkeys(verdicts.values()):
         staged = desk.staging.open(intake.noun, intake.sha256, verdict)
         if staged is None:
             continue
-        mine = [row for row in opened if (row.verdict or verdicts.get(row.flow)) == verdict]
+        mine = [row for row in opened if verdicts.get(row.flow) == verdict]
         for hit in heapq.merge(_rows_naming(staged, key), _refused_naming(staged, key), key=lambda hit: hit.line):
             for delivery in mine:
                 yield _told(desk, tx, staged, intake, delivery, hit)
@@ -117,12 +117,18 @@ def _told(desk: Desk, tx: Tx, staged: StagedFile, intake: Row[Any], delivery: Ro
             parcel, state, answer = None, "REJECTED", hit.refusal
         elif hit.line in staged.excluded_lines:
             state, answer = "set aside", "a duplicate, or contradicted by another row of the file"
-        elif hit.line in staged.superseded_lines(view_of(delivery.destination, parcel.generation if parcel else 0)):
+        elif _is_overtaken(staged, delivery, parcel, hit.line):
             state, answer = "SUPERSEDED", "a newer file had settled it already"
     return Trace(
         intake.name, intake.noun, hit.line, hit.matched, delivery.flow, delivery.destination, state,
         parcel.id if parcel else None, parcel.tries if parcel else 0, answer.strip(),
     )  # fmt: skip
+
+
+def _is_overtaken(staged: StagedFile, delivery: Row[Any], parcel: Row[Any] | None, line: int) -> bool:
+    """Whether a newer file overtook the row: in the sending it last travelled in, or in any when it travels no more."""
+    sendings = range(delivery.generation + 1) if parcel is None else [parcel.generation]
+    return any(line in staged.superseded_lines(view_of(delivery.destination, number)) for number in sendings)
 
 
 def _answer_of(desk: Desk, flow: str) -> str | None:

@@ -117,10 +117,9 @@ def of_intake(tx: Tx, intake_id: int) -> list[Row[Any]]:
     return list(tx.execute(select(deliveries).where(deliveries.c.intake_id == intake_id).order_by(deliveries.c.id)))
 
 
-def lock(tx: Tx, delivery_id: int) -> int:
-    """Makes whoever else wants to change the delivery wait for the end of this transaction; tells its generation."""
-    look = select(deliveries.c.generation).where(deliveries.c.id == delivery_id).with_for_update()
-    return int(tx.execute(look).scalar_one())
+def locked(tx: Tx, delivery_id: int) -> Row[Any]:
+    """The delivery as it is now; whoever else wants to change it waits for the end of this transaction."""
+    return tx.execute(select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()).one()
 
 
 def with_intakes(*, flow: str | None = None, intake_id: int | None = None) -> Select[Any]:
@@ -139,7 +138,7 @@ def settle(tx: Tx, delivery_ids: Iterable[int]) -> list[int]:
     """Ends those of the deliveries that have no unfinished parcel left; returns which."""
     ended: list[int] = []
     for delivery_id in sorted(delivery_ids):
-        lock(tx, delivery_id)
+        locked(tx, delivery_id)
         unfinished = (
             select(parcels.c.id).where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(UNFINISHED)).limit(1)
         )
@@ -197,6 +196,15 @@ def ask(tx: Tx, delivery_id: int) -> bool:
         .values(state=DeliveryState.ASKED.value, ended_at=None)
     )
     return asked.rowcount > 0
+
+
+def give_up_asking(tx: Tx, delivery_id: int, why: str) -> None:
+    """A delivery that was to be judged anew cannot be: its file is gone. It stays refused."""
+    tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.ASKED)
+        .values(state=DeliveryState.REFUSED.value, ended_at=clock(tx), note=why)
+    )
 
 
 def forget_refusal(tx: Tx, delivery_id: int) -> None:

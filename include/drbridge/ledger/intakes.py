@@ -138,6 +138,12 @@ def last_sighting(tx: Tx, source: str, name: str) -> Row[Any] | None:
     ).first()
 
 
+def was_put_away(tx: Tx, intake_id: int, source: str) -> bool:
+    """Whether an intake's file has had its verdict in a source before."""
+    marked = (sightings.c.intake_id == intake_id, sightings.c.source == source, sightings.c.renamed_to.is_not(None))
+    return tx.execute(select(sightings.c.id).where(*marked).limit(1)).first() is not None
+
+
 def sighting_in(tx: Tx, intake_id: int, source: str) -> Row[Any] | None:
     """Where an intake was last seen in a source, renamed since or not."""
     return tx.execute(

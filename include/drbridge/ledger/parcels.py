@@ -174,27 +174,17 @@ def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
     return [_as_claim(row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
 
 
-def as_sent_again(tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> list[Claim]:
-    """What would be sent if a delivery's settled parcels went again: in a new generation, those in doubt as they are.
+def as_claim(delivery: Row[Any], parcel: Row[Any]) -> Claim:
+    """A parcel as it would be claimed, without claiming it.
 
     Args:
         delivery: as `deliveries.with_intakes` gives it.
     """
-    claims = []
-    for row in of_delivery(tx, delivery.id, *states):
-        generation, key = row.generation, row.key
-        if row.state != ParcelState.PARKED:
-            generation = delivery.generation + 1
-            span = Span(row.first_row, row.last_row, row.rows)
-            key = idempotency_key(delivery.sha256, delivery.destination, span, generation)
-        claims.append(
-            Claim(
-                row.id, delivery.id, delivery.intake_id, delivery.noun, delivery.sha256, delivery.name,
-                delivery.destination, row.first_row, row.last_row, row.rows, key, generation, 1, False,
-                verdict=delivery.verdict,
-            )
-        )  # fmt: skip
-    return claims
+    return Claim(
+        parcel.id, delivery.id, delivery.intake_id, delivery.noun, delivery.sha256, delivery.name,
+        delivery.destination, parcel.first_row, parcel.last_row, parcel.rows, parcel.key, parcel.generation,
+        parcel.tries + 1, parcel.state == ParcelState.UNKNOWN, verdict=delivery.verdict,
+    )  # fmt: skip
 
 
 def _claimable(tx: Tx) -> Select[Any]:
@@ -263,8 +253,8 @@ def settle(tx: Tx, lease: Lease, done: Sequence[Settled]) -> list[Settled]:
         [
             {
                 "parcel_id": each.claim.id, "epoch": lease.epoch, "at": each.at, "seconds": each.seconds,
-                "outcome": each.outcome.state.value, "status": each.outcome.status,
-                "detail": _storable(each.outcome.text, LONGEST_TEXT),
+                "outcome": each.outcome.state.value, "code": _storable(each.outcome.code, LONGEST_CODE),
+                "status": each.outcome.status, "detail": _storable(each.outcome.text, LONGEST_TEXT),
             }
             for each in done
         ],
@@ -280,6 +270,20 @@ def _storable(text: str, longest: int) -> str | None:
 def tried_at(tx: Tx, parcel_id: int) -> float | None:
     """When the parcel was last tried, by the database's clock; None when no try was noted."""
     return tx.execute(select(func.max(attempts.c.at)).where(attempts.c.parcel_id == parcel_id)).scalar()
+
+
+def tries_in_doubt(tx: Tx, parcel_id: int, since: float) -> int:
+    """How often a parcel was left in doubt since a moment of the database's clock."""
+    look = select(func.count()).where(
+        attempts.c.parcel_id == parcel_id, attempts.c.outcome == ParcelState.UNKNOWN, attempts.c.at > since
+    )
+    return int(tx.execute(look).scalar_one())
+
+
+def tries_with(tx: Tx, parcel_id: int, code: str) -> int:
+    """How often a parcel's try ended with a code."""
+    look = select(func.count()).where(attempts.c.parcel_id == parcel_id, attempts.c.code == code)
+    return int(tx.execute(look).scalar_one())
 
 
 def split(tx: Tx, claim: Claim, halves: Sequence[Span]) -> None:

@@ -173,6 +173,7 @@ attempts = Table(
     Column("at", Float, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("outcome", String(12), nullable=False),
+    Column("code", String(60)),
     Column("status", Integer),
     Column("detail", Text),
     Index(None, "parcel_id"),
@@ -197,6 +198,7 @@ targets = Table(
     Column("open_until", Float, nullable=False, default=0.0),
     Column("not_before", Float, nullable=False, default=0.0),
     Column("succeeded_at", Float, nullable=False, default=0.0),
+    Column("back_at", Float, nullable=False, default=0.0),
     Column("last_error", Text),
 )
 

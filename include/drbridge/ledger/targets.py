@@ -52,8 +52,14 @@ def succeeded(tx: Tx, name: str) -> None:
             open_until=case((stopped, targets.c.open_until), else_=0.0),
             last_error=case((stopped, targets.c.last_error), else_=None),
             succeeded_at=clock(tx),
+            back_at=case((targets.c.failures >= FAILURES_TO_OPEN, clock(tx)), else_=targets.c.back_at),
         )
     )
+
+
+def back_since(tx: Tx, name: str) -> float:
+    """When the target's last outage ended, by the database's clock; 0 when it never had one."""
+    return float(tx.execute(select(targets.c.back_at).where(targets.c.name == name)).scalar() or 0.0)
 
 
 def worked_since(tx: Tx, name: str, moment: float) -> bool:

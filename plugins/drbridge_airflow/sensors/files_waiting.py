@@ -43,8 +43,9 @@ class FilesWaiting(Brick):
             self.log.info("Dry run: it would send again %s", ", ".join(again.would_open))
         if again.without_source:
             raise NotKnownThere(
-                f"Not sent again, for its source is not there any more: {', '.join(again.without_source)}",
-                fix="lay the file back under that name and trigger the flow again; the rest of what was asked goes on",
+                f"Not sent again, for its source is not there as it was: {', '.join(again.without_source)}",
+                fix="lay the file back under that name and trigger the flow again (one that was edited is another "
+                "file: it goes by itself under a name of its own); the rest of what was asked goes on",
             )
         seen, names = self._look(desk, context, asked)
         if not names and seen.unquiet:

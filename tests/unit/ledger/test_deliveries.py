@@ -25,7 +25,7 @@ def all_refused(ledger: Ledger) -> int:
 
 
 def send_again(tx: Tx, delivery: int) -> None:
-    deliveries.lock(tx, delivery)
+    deliveries.locked(tx, delivery)
     old = parcels.of_delivery(tx, delivery, ParcelState.REJECTED)
     if old:
         generation = deliveries.reopen(tx, delivery)
