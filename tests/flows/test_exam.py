@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,19 +13,18 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from drbridge.adapters.outside import ConnectionsOutside
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries
 from drbridge.ledger.deliveries import Balance
 from drbridge.ledger.tables import leases
-from drbridge.ports import Connection, FileStore, Outside, RestTarget
 from drbridge.systems import Store
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.chain import NOW, run
 from tests.flows.conftest import SAMPLES, run_until_killed
 from tests.flows.flow_table import CANDIDATES, Candidate
 from tests.flows.more_rows import many_rows
+from tests.flows.outsides import Unplugged
 
 NOUN_THERE = {
     "derms_device_score": "device_score",
@@ -34,30 +32,6 @@ NOUN_THERE = {
     "dacs_sync_request": "sync_request",
     "dacs_event_outcome": "event_outcome",
 }
-
-
-@dataclass(frozen=True)
-class Unplugged:
-    """The outside with one store behind a port that refuses connections."""
-
-    real: Outside
-    url: str
-
-    def store(self, url: str) -> FileStore:
-        if url != self.url:
-            return self.real.store(url)
-        extra = {"endpoint_url": f"http://127.0.0.1:{closed_port()}", "region_name": "local"}
-        gone = Connection("gone", "aws", login="x", password="y", extra=extra)
-        return ConnectionsOutside(lambda _: gone).store(url)
-
-    def target(self, conn_id: str) -> RestTarget:
-        return self.real.target(conn_id)
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

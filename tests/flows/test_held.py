@@ -19,8 +19,7 @@ from drbridge.exchange.work import Work
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ledger.tables import attempts, deliveries, parcels
 from drbridge_sandbox.sandbox import Sandbox
-from tests.flows.more_rows import many_rows
-from tests.flows.test_resend import (
+from tests.flows.cases import (
     OLDER_NAME,
     OUTCOME,
     OUTCOMES,
@@ -32,6 +31,7 @@ from tests.flows.test_resend import (
     books,
     states,
 )  # fmt: skip
+from tests.flows.more_rows import many_rows
 
 HEADER, *ROWS = OUTCOME.read_bytes().splitlines(keepends=True)
 TWELVE = b"".join(many_rows("event_outcome", ROWS, 12))

@@ -23,7 +23,7 @@ from drbridge.ports import FileStore, RestTarget
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.chain import NOW, run
 from tests.flows.conftest import SAMPLES
-from tests.flows.test_exam import Unplugged
+from tests.flows.outsides import Unplugged
 
 FLOW = "dacs_ouai_enrollment_sync"
 SOURCE = "sftp://dacs_files/outgoing/enrollment"

@@ -22,11 +22,7 @@ from drbridge.exchange.waiting import look
 from drbridge.exchange.work import Work
 from drbridge.ledger.tables import intakes
 from drbridge_sandbox.sandbox import Sandbox
-from tests.flows.chain import NOW
-from tests.flows.conftest import SAMPLES
-from tests.flows.more_rows import many_rows
-from tests.flows.test_exam import Unplugged
-from tests.flows.test_resend import (
+from tests.flows.cases import (
     BAD_SCORE,
     ENROLLMENT,
     ENROLLMENT_FLOW,
@@ -44,6 +40,10 @@ from tests.flows.test_resend import (
     lenient,
     states,
 )  # fmt: skip
+from tests.flows.chain import NOW
+from tests.flows.conftest import SAMPLES
+from tests.flows.more_rows import many_rows
+from tests.flows.outsides import Unplugged
 
 ACKS = "s3://ouai_objects/ouai/outgoing/ack"
 ACK = SAMPLES / "enrollment_ack" / "ENROLL_ACK_20260714T060000Z_1.csv"
