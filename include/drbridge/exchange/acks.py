@@ -5,6 +5,7 @@ SUCCESS: every row was taken. ERROR: some were refused, the rest was taken. FAIL
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
@@ -18,6 +19,14 @@ from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ports import JsonValue
 from drbridge.systems import Flow
+
+
+def settle(tx: Tx, flow: Flow, delivery_ids: Iterable[int]) -> None:
+    """Ends those of a flow's deliveries that have nothing left to do; each that ends owes its sender an answer."""
+    for delivery_id in deliveries.settle(tx, delivery_ids):
+        row = deliveries.by_id(tx, delivery_id)
+        if row.destination != flow.answer:
+            owe_answer(tx, row.intake_id, flow, row.business_at)
 
 
 def owe_answer(tx: Tx, intake_id: int, flow: Flow, business_at: float) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from drbridge.errors import Interrupted
-from drbridge.exchange.acks import owe_answer, withdraw_answer
+from drbridge.exchange.acks import settle, withdraw_answer
 from drbridge.exchange.cutting import Age, overtaken_lines, rows_left
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.operations import operation_of
@@ -97,13 +96,7 @@ def _left(desk: Desk, tx: Tx, delivery: Row[Any], old: Sequence[Row[Any]], gener
     destination = desk.systems.destination(delivery.destination)
     if not old or not isinstance(destination, Endpoint) or operation_of(destination).shape == "answer":
         return [row.rows for row in old]
-    staged = desk.staging.open(delivery.noun, delivery.sha256, delivery.verdict)
-    if staged is None:
-        raise Interrupted(
-            f"What was staged of {delivery.name} is not to be found, so it cannot be sent again",
-            detail=str(desk.staging.folder(delivery.noun, delivery.sha256, delivery.verdict)),
-            fix="make sure that all workers see the same DRBRIDGE_STAGING",
-        )
+    staged = desk.staging.found(delivery.noun, delivery.sha256, delivery.verdict, delivery.name)
     overtaken = overtaken_lines(desk, tx, staged, delivery.lane, Age(delivery.business_at, delivery.version_at))
     return rows_left(staged, delivery.destination, old, overtaken, generation)
 
@@ -117,8 +110,7 @@ def _in_new_generation(desk: Desk, tx: Tx, delivery: Row[Any], plan: _Plan) -> N
     parcels.retire(tx, [row.id for row, _ in plan.anew])
     spans = (_span(row, rows) for row, rows in plan.anew if rows or not row.rows)
     parcels.add(tx, delivery.id, delivery.sha256, delivery.destination, spans, generation)
-    if deliveries.settle(tx, [delivery.id]) and delivery.destination != flow.answer:
-        owe_answer(tx, delivery.intake_id, flow, delivery.business_at)
+    settle(tx, flow, [delivery.id])
 
 
 def _span(parcel: Row[Any], rows: int) -> Span:

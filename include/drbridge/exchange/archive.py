@@ -171,11 +171,7 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
     """Lays the refused rows beside the source and renames it, if it is still the file that was taken."""
     store = desk.outside.store(flow.source)
     try:
-        final, told = _already_away(desk, flow, book, store, name, new_name), ""
-        if final is None and store.stat(name) is None:
-            return ""
-        if final is None:
-            final, told = _renamed(desk, flow, book, store, name, new_name)
+        final, told = _renamed(desk, flow, book, store, name, new_name)
         if final is None:
             return ""
         store.remove(fitted(name + flow.done_marker))
@@ -186,24 +182,19 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
     return f"Its source is {final} now{told}"
 
 
-def _already_away(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str, new_name: str) -> str | None:
-    """The name that the source got from a worker that was cut off, or is a step ahead of us, before it was noted."""
+def _already_away(desk: Desk, flow: Flow, book: _Book, store: FileStore, new_name: str) -> str | None:
+    """The name that a source which is gone got from a worker that was cut off, or is a step ahead of us."""
     with desk.ledger.read() as tx:
         last = intakes.sighting_in(tx, book.intake.id, flow.source)
-    if last is None or last.renamed_to is not None or store.stat(name) is not None:
+    if last is None or last.renamed_to is not None:
         return None
     for number in range(1, MOST_NAMESAKES):
         there = fingerprint(store, _numbered(new_name, number))
         if there is None:
             return None
-        if _looks_like(there, last):
+        if there.looks_like(last):
             return there.name
     return None
-
-
-def _looks_like(there: Fingerprint, seen: Row[Any] | Fingerprint) -> bool:
-    """Whether a file under another name is that file: object storage gives a renamed one a new time."""
-    return (there.size, there.ends_hash) == (seen.size, seen.ends_hash)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -211,13 +202,13 @@ def _numbered(name: str, number: int) -> str:
 
 
 def _renamed(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str, new_name: str) -> tuple[str | None, str]:
-    """Renames the source; an older file of the new name keeps it, and ours gets a number. None: somebody else did."""
+    """Renames the source; an older file of the new name keeps it, and ours gets a number. None: it is gone."""
     seen, told = _still_there(desk, flow, book, store, name), ""
     if seen is not None:
         told = _lay_rejects(desk, flow, book, store, seen)
         seen = _still_there(desk, flow, book, store, name)
     if seen is None:
-        return _already_away(desk, flow, book, store, name, new_name), told
+        return _already_away(desk, flow, book, store, new_name), told
     for number in range(1, MOST_NAMESAKES):
         final = _numbered(new_name, number)
         if _is_others(store, final, seen):
@@ -227,7 +218,7 @@ def _renamed(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str, n
         except AlreadyThere:
             continue
         moved = fingerprint(store, final)
-        if moved is None or not _looks_like(moved, seen):
+        if moved is None or not moved.looks_like(seen):
             _give_back(store, final, name)
             raise _another(name)
         return final, told
@@ -248,7 +239,7 @@ def _still_there(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: st
 def _is_others(store: FileStore, name: str, seen: Fingerprint) -> bool:
     """Whether another file has the name. One that looks like ours may be ours, half renamed: the store knows."""
     there = fingerprint(store, name)
-    return there is not None and not _looks_like(there, seen)
+    return there is not None and not there.looks_like(seen)
 
 
 def _give_back(store: FileStore, final: str, name: str) -> None:

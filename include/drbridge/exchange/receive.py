@@ -17,7 +17,7 @@ from drbridge.checks import FileCheck, FileReport, Limits
 from drbridge.contracts import CONTRACTS, Contract
 from drbridge.contracts.contract import stamp_in
 from drbridge.errors import BadInput
-from drbridge.exchange.acks import owe_answer, withdraw_answer
+from drbridge.exchange.acks import owe_answer, settle, withdraw_answer
 from drbridge.exchange.again import resend_parcels
 from drbridge.exchange.cutting import Age, cut
 from drbridge.exchange.desk import Desk
@@ -231,8 +231,9 @@ def open_delivery(desk: Desk, tx: Tx, intake_id: int, flow: Flow, name: str, rec
     if delivery_id is None:
         return
     parcels.add(tx, delivery_id, report.sha256, name, spans)
-    if new.state == DeliveryState.REFUSED or deliveries.settle(tx, [delivery_id]):
+    if new.state == DeliveryState.REFUSED:
         owe_answer(tx, intake_id, flow, received.business_at)
+    settle(tx, flow, [delivery_id])
 
 
 def _plan(

@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from drbridge.checks.spool import REJECTS_HEADER
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import StagedFile, view_of
 from drbridge.ledger import intakes, parcels
 from drbridge.ledger.states import ParcelState
-
-COLUMNS = ["line", "field", "code", "text", "row"]
 
 
 def rejected_rows(desk: Desk, intake: Row[Any], deliveries: Sequence[Row[Any]]) -> Iterator[bytes]:
@@ -39,7 +38,7 @@ def rejected_rows(desk: Desk, intake: Row[Any], deliveries: Sequence[Row[Any]]) 
 def _of_broken_file(desk: Desk, intake: Row[Any]) -> Iterator[bytes]:
     with desk.ledger.read() as tx:
         found = intakes.first_problems(tx, intake.id)
-    yield _csv([COLUMNS])
+    yield _csv([REJECTS_HEADER])
     whole = (None, intake.refusal_code, intake.refusal_text)
     if not any((each.line, each.code) == whole[:2] for each in found):
         yield _csv([["", "", intake.refusal_code or "", intake.refusal_text or "", ""]])
@@ -62,7 +61,7 @@ def _refused_there(record: dict[str, Any], destination: str, parcel: Row[Any]) -
     return [record["line"], destination, parcel.code, parcel.text, as_it_came]
 
 
-def _csv(rows: Iterable[list[Any]]) -> bytes:
+def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

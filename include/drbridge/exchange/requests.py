@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from threading import Lock
 
-from drbridge.errors import Interrupted
 from drbridge.exchange.acks import acknowledgement
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.operations import Fields, operation_of
@@ -16,6 +15,8 @@ from drbridge.systems import Endpoint
 
 READ_AHEAD_ROWS = 20_000
 
+_Where = tuple[int, int, int]
+
 
 class Requests:
     """Builds the requests of one endpoint."""
@@ -24,22 +25,15 @@ class Requests:
         self.desk, self.endpoint, self.operation = desk, endpoint, operation_of(endpoint)
         self._lock = Lock()
         self._window: tuple[_Where, int, dict[int, Fields]] | None = None
-        self._open = lru_cache(maxsize=8)(desk.staging.open)
+        self._found = lru_cache(maxsize=8)(desk.staging.found)
 
     def staged(self, claim: Claim) -> StagedFile:
         """What was staged of the parcel's file.
 
         Raises:
-            Interrupted: it is not there (another machine's disk, or swept).
+            Interrupted: it is not there.
         """
-        found = self._open(claim.noun, claim.sha256, claim.verdict)
-        if found is None:
-            raise Interrupted(
-                f"What was staged of {claim.file_name} is not to be found",
-                detail=str(self.desk.staging.folder(claim.noun, claim.sha256, claim.verdict)),
-                fix="make sure that all workers see the same DRBRIDGE_STAGING",
-            )
-        return found
+        return self._found(claim.noun, claim.sha256, claim.verdict, claim.file_name)
 
     def build(self, claim: Claim) -> Call:
         """The request of a parcel; called from many threads."""
@@ -90,9 +84,6 @@ class Requests:
             numbers = frame["row"].to_list()
             rows.update(zip(numbers, frame.drop("row", "line", "raw", strict=False).to_dicts(), strict=True))
         return where, last, rows
-
-
-_Where = tuple[int, int, int]
 
 
 def _where(claim: Claim) -> _Where:

@@ -156,7 +156,7 @@ def _name_back(desk: Desk, store: FileStore, last: Row[Any]) -> bool:
     """Gives a file its old name, if it still is that file; one that was edited under its new name is another."""
     lies_as = last.renamed_to if last.renamed_to and store.stat(last.renamed_to) is not None else last.name
     there = fingerprint(store, lies_as)
-    if there is None or (there.size, there.ends_hash) != (last.size, last.ends_hash):
+    if there is None or not there.looks_like(last):
         return False
     if lies_as != last.name:
         try:

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import asdict, dataclass, field, replace
 
 from drbridge.errors import Misconfigured
-from drbridge.exchange.acks import owe_answer
+from drbridge.exchange.acks import settle
 from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
@@ -133,12 +133,14 @@ class _Tally:
     """What the sender has done so far.
 
     Attributes:
+        taken: deliveries of which something was taken.
         setback: why the last parcel that has to go again did not make it.
         troubles: by file, why a person should look at it.
     """
 
     sent: int = 0
     answered: bool = False
+    taken: set[int] = field(default_factory=set)
     setback: str = ""
     rows: dict[ParcelState, int] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)
@@ -149,6 +151,8 @@ class _Tally:
         self.rows[outcome.state] = self.rows.get(outcome.state, 0) + claim.rows
         if outcome.state in ANSWERED:
             self.answered = True
+        if outcome.state is ParcelState.ACKED:
+            self.taken.add(claim.delivery_id)
         if outcome.state in MOVING:
             self.setback = outcome.text
         if outcome.state in (ParcelState.REJECTED, ParcelState.PARKED):
@@ -214,10 +218,7 @@ class _Sender:
                 self._hold_delivery(tx, each.claim, each.outcome.text)
         self._note_health(tx, [each.outcome for each in done])
         self._hold_hopeless(tx, counted)
-        for delivery_id in deliveries.settle(tx, {each.claim.delivery_id for each in counted}):
-            row = deliveries.by_id(tx, delivery_id)
-            if row.destination != self.flow.answer:
-                owe_answer(tx, row.intake_id, self.flow, row.business_at)
+        settle(tx, self.flow, {each.claim.delivery_id for each in counted})
 
     def _hold_hopeless(self, tx: Tx, counted: list[Settled]) -> None:
         """A file of which the beginning was refused, and nothing was taken, is held rather than ground through.
@@ -228,6 +229,7 @@ class _Sender:
         """
         beginning = CHUNKS_BEFORE_HOLDING * self.endpoint.rows if self.operation.can_split else ROWS_BEFORE_HOLDING
         refused = {each.claim.delivery_id: each.claim for each in counted if each.outcome.state is ParcelState.REJECTED}
+        refused = {number: claim for number, claim in refused.items() if number not in self.tally.taken}
         for delivery_id, balance in deliveries.balances(tx, list(refused)).items():
             row = deliveries.by_id(tx, delivery_id)
             rows = balance.rejected - row.rejected_rows

@@ -110,6 +110,21 @@ class Staging:
         manifest = self.folder(noun, sha256, verdict) / "manifest.json"
         return StagedFile(manifest.parent) if manifest.exists() else None
 
+    def found(self, noun: str, sha256: str, verdict: str, name: str) -> StagedFile:
+        """What was staged of the file called `name`.
+
+        Raises:
+            Interrupted: it is not there (another machine's disk, or swept).
+        """
+        staged = self.open(noun, sha256, verdict)
+        if staged is None:
+            raise Interrupted(
+                f"What was staged of {name} is not to be found",
+                detail=str(self.folder(noun, sha256, verdict)),
+                fix="make sure that all workers see the same DRBRIDGE_STAGING",
+            )
+        return staged
+
     def begin(self, contract: Contract, need: Need, delimiter: str = ",") -> StagingRun:
         """Starts staging one file in a working folder of its own; those that killed workers left are cleared away."""
         self.sweep()

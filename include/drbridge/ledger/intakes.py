@@ -51,6 +51,10 @@ class Fingerprint:
     mtime: float
     ends_hash: str
 
+    def looks_like(self, seen: Fingerprint | Row[Any]) -> bool:
+        """Whether it may be that file under another name: object storage gives a renamed one a new time."""
+        return (self.size, self.ends_hash) == (seen.size, seen.ends_hash)
+
 
 def find(tx: Tx, noun: str, sha256: str, name_key: str) -> Row[Any] | None:
     """The intake of these very bytes, if they came before."""
