@@ -1,0 +1,98 @@
+"""The base of every message: who sends what, under which number, and what of it goes out as one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+Body = dict[str, Any]
+
+
+def _in_calendar(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the first and last hours of the calendar have no UTC equivalent") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
+"""A moment with its offset, kept in UTC; one without an offset is refused."""
+
+Key = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+"""An identifier: always text, never empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a message goes out as one request of its own.
+
+    Attributes:
+        entity: whom or what it speaks of (a subscription, a stage): requests of one entity go one after the other, the
+            older first, and one that a newer has overtaken does not go. Empty: the order does not matter.
+        order_at: its place among the messages about the entity.
+    """
+
+    entity: str
+    order_at: datetime
+
+
+class Member(BaseModel):
+    """A group of fields inside a message; members that nobody agreed on are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Message(Member):
+    """One message as its sender publishes it.
+
+    Attributes:
+        noun: its name in systems.toml, in the ledger, in the path of the inbox.
+        title: what it is, for the pages that describe it.
+    """
+
+    noun: ClassVar[str]
+    title: ClassVar[str]
+
+    @property
+    def number(self) -> str:
+        """The sender's own number of the message: one number, one content."""
+        raise NotImplementedError
+
+    @property
+    def happened_at(self) -> datetime:
+        """When what it tells of happened: its business date, UTC."""
+        raise NotImplementedError
+
+    @property
+    def group(self) -> str:
+        """What several messages belong to (the event of a stage); empty when nothing."""
+        return ""
+
+    @property
+    def route(self) -> str:
+        """What chooses among several instances of the other side (a division); empty when nothing."""
+        return ""
+
+    def parts(self) -> Sequence[Part]:
+        """The requests it becomes, in the order in which their answers are collected."""
+        return (Part("", self.happened_at),)
+
+    @classmethod
+    def unwrapped(cls, data: Any) -> Any:
+        """The message inside the frame that some systems put around it."""
+        return data
+
+
+def iso(moment: datetime) -> str:
+    """A moment as the other systems' REST services take it: 2026-07-14T20:00:00Z."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def filled(fields: Mapping[str, Any]) -> Body:
+    """Only the fields that have a value: absent and empty are the same to the other side."""
+    return {name: value for name, value in fields.items() if value is not None and value != "" and value != []}
