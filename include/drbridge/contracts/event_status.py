@@ -99,7 +99,9 @@ def to_create_program_event(message: EventStatus, event_key: EventKey) -> Body:
         event_key: whether the other side knows a program event by the stage or by the event.
     """
     start, end = message.start_date_time, message.end_date_time
-    assert start is not None and end is not None and message.event_type is not None
+    assert start is not None
+    assert end is not None
+    assert message.event_type is not None
     return {
         "eventExternalIdentifier": message.event_id,
         "externalIdentifier": message.stage_id if event_key == "stage" else message.event_id,
@@ -112,10 +114,8 @@ def to_create_program_event(message: EventStatus, event_key: EventKey) -> Body:
 
 def to_action_program_event(message: EventStatus, part: int, event_key: EventKey) -> Body:
     """The body of Action Program Event for a stage that has begun, ended or was cancelled."""
-    return filled(
-        {
-            "eventExternalIdentifier": message.stage_of(part) if event_key == "stage" else message.event_id,
-            "action": ACTIONS[message.stage_status],
-            "cancelReason": message.cancel_reason if message.stage_status == "CANCELED" else None,
-        }
-    )
+    return filled({
+        "eventExternalIdentifier": message.stage_of(part) if event_key == "stage" else message.event_id,
+        "action": ACTIONS[message.stage_status],
+        "cancelReason": message.cancel_reason if message.stage_status == "CANCELED" else None,
+    })

@@ -14,7 +14,7 @@ from drbridge.exchange.lanes import keeper, working_on
 from drbridge.exchange.outcomes import LONGEST_WAIT_SECONDS, back_off
 from drbridge.exchange.receive import OpenFile, Received, fingerprint, known_intake, read_file, write_down
 from drbridge.exchange.work import Work
-from drbridge.ledger import deliveries, leases, parcels, targets
+from drbridge.ledger import deliveries, leases, parcels, queue, targets
 from drbridge.ledger.deliveries import relay_lane_of
 from drbridge.ledger.intakes import Fingerprint
 from drbridge.ledger.leases import Lease
@@ -150,7 +150,7 @@ class _Relay:
             parcels.doubt_older_epochs(tx, lane)
             come_back(tx, row.id)
             parcels.hurry(tx, lane.lane)
-            claims = parcels.claim(tx, lane, row.id, 1)
+            claims = queue.claim(tx, lane, row.id, 1)
             return (claims[0], "") if claims else (None, "a person must decide about it first")
 
     def _complete(self, sink: _Sink, received: Received, claim: Claim, keep: Callable[[], None]) -> Outcome:

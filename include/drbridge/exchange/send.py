@@ -20,7 +20,7 @@ from drbridge.exchange.requests import Requests
 from drbridge.exchange.resend import calls_again
 from drbridge.exchange.staging import view_of
 from drbridge.exchange.work import Work
-from drbridge.ledger import deliveries, leases, parcels, targets
+from drbridge.ledger import deliveries, leases, parcels, queue, targets
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import lane_of
 from drbridge.ledger.leases import Lease
@@ -123,7 +123,7 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
 def _preview(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult:
     requests = Requests(desk, endpoint)
     with desk.ledger.read() as tx:
-        claims = parcels.waiting(tx, lane_of(flow.name, endpoint.name))
+        claims = queue.waiting(tx, lane_of(flow.name, endpoint.name))
         claims += calls_again(desk, tx, flow, endpoint.name, work)
     return SendResult(open_left=sum(claim.rows for claim in claims), calls=tuple(map(requests.preview, claims)))
 
@@ -292,11 +292,11 @@ class _Sender:
         alone = health.failures > 0 or not self.tally.answered
         if alone and busy:
             return []
-        delivery_id = parcels.next_delivery(tx, self.lease.lane)
+        delivery_id = queue.next_delivery(tx, self.lease.lane)
         if delivery_id is None:
             return []
-        claims = parcels.claim(tx, self.lease, delivery_id, 1 if alone else room)
-        if not claims and not busy and (wait := parcels.wait_of(tx, delivery_id)) is not None:
+        claims = queue.claim(tx, self.lease, delivery_id, 1 if alone else room)
+        if not claims and not busy and (wait := queue.wait_of(tx, delivery_id)) is not None:
             self.waiting = f"the next try is due in {wait:.0f} s. {self.tally.setback}".rstrip(". ")
         return claims
 

@@ -136,22 +136,18 @@ def with_intakes(*, flow: str | None = None, intake_id: int | None = None) -> Se
 
 def settle(tx: Tx, delivery_ids: Iterable[int]) -> list[int]:
     """Ends those of the deliveries that have no unfinished parcel left; returns which."""
-    ended: list[int] = []
-    for delivery_id in sorted(delivery_ids):
-        locked(tx, delivery_id)
-        unfinished = (
-            select(parcels.c.id).where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(UNFINISHED)).limit(1)
-        )
-        if tx.execute(unfinished).first() is not None:
-            continue
-        done = tx.execute(
-            update(deliveries)
-            .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.OPEN)
-            .values(state=DeliveryState.DONE.value, ended_at=clock(tx))
-        )
-        if done.rowcount:
-            ended.append(delivery_id)
-    return ended
+    ids = sorted(delivery_ids)
+    if not ids:
+        return []
+    tx.execute(select(deliveries.c.id).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id).with_for_update())
+    unfinished = select(parcels.c.id).where(parcels.c.delivery_id == deliveries.c.id, parcels.c.state.in_(UNFINISHED))
+    ended = tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.OPEN, ~unfinished.exists())
+        .values(state=DeliveryState.DONE.value, ended_at=clock(tx))
+        .returning(deliveries.c.id)
+    )
+    return sorted(ended.scalars())
 
 
 def hold(tx: Tx, delivery_id: int, why: str) -> bool:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, select, update
 
 from drbridge.ledger.database import Tx, clock
-from drbridge.ledger.deliveries import OLDEST_FIRST
 from drbridge.ledger.leases import Lease
 from drbridge.ledger.states import MOVING, DeliveryState, ParcelState
 from drbridge.ledger.tables import attempts, deliveries, intakes, parcels
@@ -18,6 +17,7 @@ from drbridge.ledger.tables import attempts, deliveries, intakes, parcels
 INSERT_BATCH = 5_000
 LONGEST_CODE = 60
 LONGEST_TEXT = 500
+WAITS = "waits"  # the code of a message that waits for another to come first
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ class Claim:
 
     Attributes:
         at: when it was claimed, by the database's clock.
+        entity: of a message's part, whom it speaks of (hashed), empty when its order does not matter; None in files.
+        opened_at: when its delivery began.
+        sealed: the message it is part of.
     """
 
     id: int
@@ -44,6 +47,10 @@ class Claim:
     in_doubt: bool
     at: float = 0.0
     verdict: str = ""
+    entity: str | None = None
+    order_at: float = 0.0
+    opened_at: float = 0.0
+    sealed: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,9 @@ class Outcome:
         retry_after: the target itself asked to be left alone for so long.
         stop: our settings are wrong (login: the whole connection; path: this endpoint): the lane stops with this error.
         target_failed: this speaks of the target's health, not of the parcel.
+        reply: what an answer to the sender passes on of the other side's words: its id of a new record.
+        state_reached: what the other side has now of the entity, in the words of the message's noun.
+        was_sent: whether anything went over the wire, or may have.
     """
 
     state: ParcelState
@@ -67,6 +77,9 @@ class Outcome:
     retry_after: float | None = None
     stop: Literal["connection", "endpoint"] | None = None
     target_failed: bool = False
+    reply: str | None = None
+    state_reached: str = ""
+    was_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +106,22 @@ def idempotency_key(intake_sha: str, destination: str, span: Span, generation: i
     return sha256(f"{intake_sha}|{destination}|{span.first}|{span.last}|{generation}".encode()).hexdigest()
 
 
-def add(tx: Tx, delivery_id: int, intake_sha: str, destination: str, spans: Iterable[Span], generation: int = 0) -> int:
-    """Writes the parcels of a delivery, all pending; returns how many."""
+def add(
+    tx: Tx, delivery_id: int, intake_sha: str, destination: str, spans: Iterable[Span], generation: int = 0,
+    entity: str | None = None,
+) -> int:  # fmt: skip
+    """Writes the parcels of a delivery, all pending; returns how many.
+
+    Args:
+        entity: empty for requests whose order does not matter; None for chunks of a file.
+    """
     count, batch = 0, []
     for span in spans:
         batch.append(
             {
                 "delivery_id": delivery_id, "first_row": span.first, "last_row": span.last, "rows": span.rows,
                 "key": idempotency_key(intake_sha, destination, span, generation), "generation": generation,
-                "state": ParcelState.PENDING.value, "epoch": 0, "tries": 0, "next_at": 0.0,
+                "state": ParcelState.PENDING.value, "epoch": 0, "tries": 0, "next_at": 0.0, "entity": entity,
             }
         )  # fmt: skip
         if len(batch) == INSERT_BATCH:
@@ -136,130 +156,70 @@ def park_doubtful(tx: Tx, lane: str) -> int:
     ).rowcount
 
 
-def next_delivery(tx: Tx, lane: str) -> int | None:
-    """The lane's oldest open delivery with anything left to move."""
-    return tx.execute(
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.lane == lane,
-            deliveries.c.state == DeliveryState.OPEN,
-            select(parcels.c.id).where(parcels.c.delivery_id == deliveries.c.id, parcels.c.state.in_(MOVING)).exists(),
-        )
-        .order_by(*OLDEST_FIRST)
-        .limit(1)
-    ).scalar()
-
-
-def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
-    """Marks up to `want` parcels of a delivery as under way, those in doubt first, before anything goes on the wire."""
-    doubt_first = case((parcels.c.state == ParcelState.UNKNOWN, 0), else_=1)
-    rows = tx.execute(
-        _claimable(tx)
-        .where(parcels.c.delivery_id == delivery_id, parcels.c.next_at <= clock(tx))
-        .order_by(doubt_first, parcels.c.first_row)
-        .limit(want)
-    ).all()
-    if rows:
-        tx.execute(
-            update(parcels)
-            .where(parcels.c.id.in_([row.id for row in rows]))
-            .values(state=ParcelState.IN_FLIGHT.value, epoch=lease.epoch, tries=parcels.c.tries + 1)
-        )
-    return [_as_claim(row) for row in rows]
-
-
-def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
-    """What a sender of the lane would send, in order, without claiming it."""
-    look = _claimable(tx).where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
-    return [_as_claim(row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
-
-
-def as_claim(delivery: Row[Any], parcel: Row[Any]) -> Claim:
-    """A parcel as it would be claimed, without claiming it.
-
-    Args:
-        delivery: as `deliveries.with_intakes` gives it.
-    """
-    return Claim(
-        parcel.id, delivery.id, delivery.intake_id, delivery.noun, delivery.sha256, delivery.name,
-        delivery.destination, parcel.first_row, parcel.last_row, parcel.rows, parcel.key, parcel.generation,
-        parcel.tries + 1, parcel.state == ParcelState.UNKNOWN, verdict=delivery.verdict,
-    )  # fmt: skip
-
-
-def _claimable(tx: Tx) -> Select[Any]:
-    file = intakes.c.noun, intakes.c.sha256, intakes.c.name
-    return (
-        select(
-            parcels,
-            deliveries.c.intake_id,
-            deliveries.c.destination,
-            deliveries.c.verdict,
-            *file,
-            clock(tx).label("at"),
-        )
-        .join_from(parcels, deliveries)
-        .join(intakes)
-        .where(parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)))
-    )
-
-
-def _as_claim(row: Row[Any]) -> Claim:
-    return Claim(
-        row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination, row.first_row,
-        row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN, row.at,
-        row.verdict,
-    )  # fmt: skip
-
-
 def open_rows(tx: Tx, lane: str) -> int:
-    """Rows of the lane that still have to go."""
+    """Rows of the lane that still have to go; those left out that only wait for a predecessor to come."""
     look = select(func.coalesce(func.sum(parcels.c.rows), 0)).join_from(parcels, deliveries)
     return int(
         tx.execute(
-            look.where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN, parcels.c.state.in_(MOVING))
+            look.where(
+                deliveries.c.lane == lane,
+                deliveries.c.state == DeliveryState.OPEN,
+                parcels.c.state.in_(MOVING),
+                func.coalesce(parcels.c.code, "") != WAITS,
+            )
         ).scalar_one()
     )
 
 
 def settle(tx: Tx, lease: Lease, done: Sequence[Settled]) -> list[Settled]:
     """Writes outcomes; returns those that counted (a parcel taken over by another worker is left to it)."""
-    if not done:
-        return []
-    now = clock(tx)
-    counted = []
+    alike: dict[tuple[object, ...], list[Settled]] = {}
     for each in done:
-        ended = each.outcome.state not in MOVING
-        changed = tx.execute(
+        alike.setdefault(_as_written(each.outcome), []).append(each)
+    changed: set[int] = set()
+    for group in alike.values():
+        changed |= _write(tx, lease, group)
+    sent = [_as_attempt(each, lease) for each in done if each.outcome.was_sent]
+    if sent:
+        tx.execute(insert(attempts), sent)
+    return [each for each in done if each.claim.id in changed]
+
+
+def _as_written(outcome: Outcome) -> tuple[object, ...]:
+    return outcome.state, outcome.code, outcome.text, outcome.version, outcome.reply, outcome.wait_seconds
+
+
+def _write(tx: Tx, lease: Lease, group: Sequence[Settled]) -> set[int]:
+    """Writes one outcome to all parcels that had it; returns which were still ours."""
+    outcome, now = group[0].outcome, clock(tx)
+    return set(
+        tx.execute(
             update(parcels)
             .where(
-                parcels.c.id == each.claim.id,
+                parcels.c.id.in_([each.claim.id for each in group]),
                 parcels.c.state == ParcelState.IN_FLIGHT,
                 parcels.c.epoch == lease.epoch,
             )
             .values(
-                state=each.outcome.state.value,
-                code=_storable(each.outcome.code, LONGEST_CODE),
-                text=_storable(each.outcome.text, LONGEST_TEXT),
-                version=each.outcome.version,
-                next_at=now + each.outcome.wait_seconds,
-                ended_at=now if ended else None,
+                state=outcome.state.value,
+                code=_storable(outcome.code, LONGEST_CODE),
+                text=_storable(outcome.text, LONGEST_TEXT),
+                version=outcome.version,
+                reply=_storable(outcome.reply or "", LONGEST_TEXT),
+                next_at=now + outcome.wait_seconds,
+                ended_at=now if outcome.state not in MOVING else None,
             )
-        )
-        if changed.rowcount:
-            counted.append(each)
-    tx.execute(
-        insert(attempts),
-        [
-            {
-                "parcel_id": each.claim.id, "epoch": lease.epoch, "at": each.at, "seconds": each.seconds,
-                "outcome": each.outcome.state.value, "code": _storable(each.outcome.code, LONGEST_CODE),
-                "status": each.outcome.status, "detail": _storable(each.outcome.text, LONGEST_TEXT),
-            }
-            for each in done
-        ],
-    )  # fmt: skip
-    return counted
+            .returning(parcels.c.id)
+        ).scalars()
+    )
+
+
+def _as_attempt(each: Settled, lease: Lease) -> dict[str, object]:
+    return {
+        "parcel_id": each.claim.id, "epoch": lease.epoch, "at": each.at, "seconds": each.seconds,
+        "outcome": each.outcome.state.value, "code": _storable(each.outcome.code, LONGEST_CODE),
+        "status": each.outcome.status, "detail": _storable(each.outcome.text, LONGEST_TEXT),
+    }  # fmt: skip
 
 
 def _storable(text: str, longest: int) -> str | None:
@@ -289,17 +249,6 @@ def tries_with(tx: Tx, parcel_id: int, code: str) -> int:
 def split(tx: Tx, claim: Claim, halves: Sequence[Span]) -> None:
     """Writes the halves of a refused chunk beside it, in the transaction that marks it SPLIT."""
     add(tx, claim.delivery_id, claim.sha256, claim.destination, halves, claim.generation)
-
-
-def wait_of(tx: Tx, delivery_id: int) -> float | None:
-    """Seconds until a parcel of the delivery may go; None when nothing of it waits."""
-    soonest = tx.execute(
-        select(func.min(parcels.c.next_at) - clock(tx)).where(
-            parcels.c.delivery_id == delivery_id,
-            parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)),
-        )
-    ).scalar()
-    return None if soonest is None else max(0.0, float(soonest))
 
 
 def hurry(tx: Tx, lane: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -116,11 +117,12 @@ deliveries = Table(
     Column("opened_at", Float, nullable=False),
     Column("ended_at", Float),
     UniqueConstraint("intake_id", "flow", "destination"),
-    Index(None, "lane", "state"),
+    Index("ix_deliveries_queue", "lane", "state", "business_at", "version_at", "id"),
     Index(None, "flow", "state"),
 )
 
-# One request or one stored object of a delivery: the staged rows [first_row, last_row].
+# One request or one stored object of a delivery: the staged rows [first_row, last_row], or the parts of a message.
+# The entity (hashed, never in clear) is what a part speaks of: empty when its order does not matter, null in files.
 parcels = Table(
     "parcels",
     metadata,
@@ -139,7 +141,35 @@ parcels = Table(
     Column("code", String(60)),
     Column("text", Text),
     Column("version", Text),
+    Column("entity", String(40)),
+    Column("order_at", Float, nullable=False, default=0.0),
+    Column("reply", Text),
     Index(None, "delivery_id", "state"),
+    Index(None, "entity", "state"),
+)
+
+# A message beside its intake: the number its sender is told, and its content, sealed. Everything else that names a
+# customer stays inside the seal.
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    Column("intake_id", _Id, ForeignKey("intakes.id"), nullable=False, unique=True),
+    Column("number", String(40), nullable=False, unique=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("belongs_to", String(40)),
+    Column("caller", Text, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Index(None, "belongs_to"),
+)
+
+# What the other side has last of an entity of a lane, as far as we know: whatever is older than that does not go.
+standings = Table(
+    "standings",
+    metadata,
+    Column("entity", String(40), primary_key=True),
+    Column("order_at", Float, nullable=False),
+    Column("state", Text, nullable=False, default=""),
 )
 
 # Rows and files refused: the first hundred of each, and how many per code.

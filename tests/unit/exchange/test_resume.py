@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.resume import due_flows
-from drbridge.ledger import deliveries, intakes, leases, parcels
+from drbridge.ledger import deliveries, intakes, leases, parcels, queue
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import NewDelivery, lane_of
 from drbridge.ledger.intakes import Arrival
@@ -61,7 +61,7 @@ def test_what_a_dead_worker_had_under_way_is_due_though_the_rest_waits(desk: Des
         delivery = deliver(tx, "aa", business_at=1.0)
         lease = leases.acquire(tx, LANE, "worker")
         assert lease is not None
-        assert len(parcels.claim(tx, lease, delivery, 1)) == 1
+        assert len(queue.claim(tx, lease, delivery, 1)) == 1
         waits = (parcels_table.c.delivery_id == delivery, parcels_table.c.first_row == 1)
         tx.execute(update(parcels_table).where(*waits).values(next_at=clock(tx) + 900))
     assert woken(desk) == [], "its worker may still be alive"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy import update
 
-from drbridge.ledger import deliveries, parcels
+from drbridge.ledger import deliveries, parcels, queue
 from drbridge.ledger.database import Ledger, Tx
 from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import DeliveryState, ParcelState
@@ -70,4 +70,4 @@ def test_of_two_deliveries_of_a_day_the_older_version_goes_first(ledger: Ledger)
         newer, older = arrive(tx, "b" * 64), arrive(tx, "c" * 64)
         tx.execute(update(table).where(table.c.id == newer).values(version_at=9.0))
         tx.execute(update(table).where(table.c.id == older).values(version_at=3.0))
-        assert parcels.next_delivery(tx, LANE) == older
+        assert queue.next_delivery(tx, LANE) == older

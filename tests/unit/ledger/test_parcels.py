@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from drbridge.contracts import Problem
-from drbridge.ledger import deliveries, intakes, leases, parcels
+from drbridge.ledger import deliveries, intakes, leases, parcels, queue
 from drbridge.ledger.database import Ledger, Tx, clock
 from drbridge.ledger.deliveries import NewDelivery, lane_of
 from drbridge.ledger.intakes import Arrival
@@ -60,21 +60,21 @@ def test_a_claimed_parcel_is_not_given_twice(ledger: Ledger) -> None:
     with ledger.write() as tx:
         delivery = arrive(tx)
         lease = hold(tx)
-        assert len(parcels.claim(tx, lease, delivery, 2)) == 2
-        assert len(parcels.claim(tx, lease, delivery, 9)) == 1
-        assert parcels.claim(tx, lease, delivery, 9) == []
+        assert len(queue.claim(tx, lease, delivery, 2)) == 2
+        assert len(queue.claim(tx, lease, delivery, 9)) == 1
+        assert queue.claim(tx, lease, delivery, 9) == []
 
 
 def test_what_a_lost_worker_had_under_way_is_in_doubt_and_goes_first(ledger: Ledger) -> None:
     with ledger.write() as tx:
         delivery = arrive(tx)
         lost = hold(tx, "lost", seconds=0.01)
-        under_way = parcels.claim(tx, lost, delivery, 1)
+        under_way = queue.claim(tx, lost, delivery, 1)
     time.sleep(0.05)
     with ledger.write() as tx:
         lease = hold(tx, "next")
         assert parcels.doubt_older_epochs(tx, lease) == 1
-        again = parcels.claim(tx, lease, delivery, 3)
+        again = queue.claim(tx, lease, delivery, 3)
     assert again[0].id == under_way[0].id
     assert again[0].in_doubt
     assert again[0].key == under_way[0].key
@@ -85,12 +85,12 @@ def test_a_fenced_worker_settles_nothing(ledger: Ledger) -> None:
     with ledger.write() as tx:
         delivery = arrive(tx)
         late = hold(tx, "late", seconds=0.01)
-        claim = parcels.claim(tx, late, delivery, 1)[0]
+        claim = queue.claim(tx, late, delivery, 1)[0]
     time.sleep(0.05)
     with ledger.write() as tx:
         present = hold(tx, "present")
         parcels.doubt_older_epochs(tx, present)
-        parcels.claim(tx, present, delivery, 1)
+        queue.claim(tx, present, delivery, 1)
         assert parcels.settle(tx, late, [come_of(claim, ParcelState.REJECTED)]) == []
         assert parcels.settle(tx, present, [come_of(claim, ParcelState.ACKED)]) != []
         assert parcels.of_delivery(tx, delivery)[0].state == ParcelState.ACKED
@@ -100,7 +100,7 @@ def test_words_that_no_database_keeps_are_cleaned_before_they_are_written(ledger
     with ledger.write() as tx:
         delivery = arrive(tx, rows=10)
         lease = hold(tx)
-        claim = parcels.claim(tx, lease, delivery, 1)[0]
+        claim = queue.claim(tx, lease, delivery, 1)[0]
         refusal = come_of(claim, ParcelState.REJECTED, code="c" * 90, text="no \0such\ud83d device" + "!" * 900)
         assert parcels.settle(tx, lease, [refusal]) != []
     with ledger.read() as tx:
@@ -113,7 +113,7 @@ def test_the_database_knows_when_a_parcel_was_last_tried(ledger: Ledger) -> None
     with ledger.write() as tx:
         delivery = arrive(tx, rows=10)
         lease = hold(tx)
-        claim = parcels.claim(tx, lease, delivery, 1)[0]
+        claim = queue.claim(tx, lease, delivery, 1)[0]
         assert parcels.tried_at(tx, claim.id) is None
         assert claim.at == pytest.approx(tx.execute(select(clock(tx))).scalar_one(), abs=3)
         parcels.settle(tx, lease, [Settled(claim, Outcome(ParcelState.UNKNOWN), claim.at, 0.1)])
@@ -124,7 +124,7 @@ def test_a_delivery_ends_with_its_last_parcel(ledger: Ledger) -> None:
     with ledger.write() as tx:
         delivery = arrive(tx)
         lease = hold(tx)
-        first, *others = parcels.claim(tx, lease, delivery, 9)
+        first, *others = queue.claim(tx, lease, delivery, 9)
         parcels.settle(tx, lease, [come_of(first, ParcelState.ACKED)])
         assert deliveries.settle(tx, [delivery]) == []
         parcels.settle(tx, lease, [come_of(each, ParcelState.ACKED) for each in others])
@@ -137,24 +137,24 @@ def test_the_older_file_goes_first(ledger: Ledger) -> None:
         newer = arrive(tx, "b" * 64, business_at=2_000.0)
         older = arrive(tx, "c" * 64, business_at=1_000.0)
         lease = hold(tx)
-        assert parcels.next_delivery(tx, LANE) == older
-        claims = parcels.claim(tx, lease, older, 9)
-        assert parcels.next_delivery(tx, LANE) == older, "what is under way still holds the newer file back"
+        assert queue.next_delivery(tx, LANE) == older
+        claims = queue.claim(tx, lease, older, 9)
+        assert queue.next_delivery(tx, LANE) == older, "what is under way still holds the newer file back"
         parcels.settle(tx, lease, [come_of(each, ParcelState.ACKED) for each in claims])
         deliveries.settle(tx, [older])
-        assert parcels.next_delivery(tx, LANE) == newer
+        assert queue.next_delivery(tx, LANE) == newer
 
 
 def test_a_parcel_waits_for_its_time(ledger: Ledger) -> None:
     with ledger.write() as tx:
         delivery = arrive(tx, rows=10)
         lease = hold(tx)
-        claim = parcels.claim(tx, lease, delivery, 1)[0]
+        claim = queue.claim(tx, lease, delivery, 1)[0]
         parcels.settle(tx, lease, [come_of(claim, ParcelState.PENDING, wait_seconds=60.0)])
-        assert parcels.claim(tx, lease, delivery, 1) == []
-        assert parcels.wait_of(tx, delivery) == pytest.approx(60, abs=5)
+        assert queue.claim(tx, lease, delivery, 1) == []
+        assert queue.wait_of(tx, delivery) == pytest.approx(60, abs=5)
         parcels.hurry(tx, LANE)
-        assert len(parcels.claim(tx, lease, delivery, 1)) == 1
+        assert len(queue.claim(tx, lease, delivery, 1)) == 1
 
 
 def test_a_key_changes_with_the_generation_only() -> None:
@@ -180,7 +180,7 @@ def test_the_book_balances_whatever_comes_of_the_parcels(
         lease = leases.acquire(tx, LANE, "worker")
         assert lease is not None
         for outcome in outcomes:
-            for claim in parcels.claim(tx, lease, delivery, 1):
+            for claim in queue.claim(tx, lease, delivery, 1):
                 if outcome is ParcelState.SPLIT and claim.rows > 1:
                     parcels.settle(tx, lease, [come_of(claim, outcome)])
                     middle = claim.first_row + claim.rows // 2

@@ -1,0 +1,162 @@
+"""Claiming: which parcels of a lane may go now, marked as under way before anything goes on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, case, func, or_, select, update
+
+from drbridge.ledger.database import Tx, clock
+from drbridge.ledger.deliveries import OLDEST_FIRST
+from drbridge.ledger.leases import Lease
+from drbridge.ledger.parcels import WAITS, Claim
+from drbridge.ledger.states import MOVING, DeliveryState, ParcelState
+from drbridge.ledger.tables import deliveries, intakes, messages, parcels
+
+
+def next_delivery(tx: Tx, lane: str) -> int | None:
+    """The lane's oldest open delivery with anything left to move."""
+    return tx.execute(
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.lane == lane,
+            deliveries.c.state == DeliveryState.OPEN,
+            select(parcels.c.id).where(parcels.c.delivery_id == deliveries.c.id, parcels.c.state.in_(MOVING)).exists(),
+        )
+        .order_by(*OLDEST_FIRST)
+        .limit(1)
+    ).scalar()
+
+
+def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
+    """Marks up to `want` parcels of a delivery as under way, those in doubt first, before anything goes on the wire."""
+    doubt_first = case((parcels.c.state == ParcelState.UNKNOWN, 0), else_=1)
+    return _take(
+        tx, lease,
+        _claimable(tx)
+        .where(parcels.c.delivery_id == delivery_id, parcels.c.next_at <= clock(tx))
+        .order_by(doubt_first, parcels.c.first_row)
+        .limit(want),
+    )  # fmt: skip
+
+
+def claim_across(tx: Tx, lease: Lease, want: int) -> list[Claim]:
+    """Marks up to `want` parcels of any deliveries of the lane as under way, at most one of each entity.
+
+    Of an entity the oldest goes first; nothing of it goes while another is under way or in doubt. One that waits for
+    its predecessor does not stand in the way of others: the predecessor may be among them.
+    """
+    other = parcels.alias()
+    is_older = or_(other.c.order_at < parcels.c.order_at,
+                   and_(other.c.order_at == parcels.c.order_at, other.c.id < parcels.c.id))  # fmt: skip
+    goes_first = or_(
+        other.c.state.in_((ParcelState.IN_FLIGHT, ParcelState.UNKNOWN)),
+        and_(other.c.state == ParcelState.PENDING, is_older, func.coalesce(other.c.code, "") != WAITS),
+    )
+    behind = select(other.c.id).where(other.c.entity == parcels.c.entity, other.c.id != parcels.c.id, goes_first)
+    return _take(
+        tx, lease,
+        _claimable(tx)
+        .where(
+            deliveries.c.lane == lease.lane,
+            deliveries.c.state == DeliveryState.OPEN,
+            parcels.c.next_at <= clock(tx),
+            or_(func.coalesce(parcels.c.entity, "") == "", ~behind.exists()),
+        )
+        .order_by(*OLDEST_FIRST, parcels.c.first_row)
+        .limit(want),
+    )  # fmt: skip
+
+
+def _take(tx: Tx, lease: Lease, look: Select[Any]) -> list[Claim]:
+    rows = tx.execute(look).all()
+    if rows:
+        tx.execute(
+            update(parcels)
+            .where(parcels.c.id.in_([row.id for row in rows]))
+            .values(state=ParcelState.IN_FLIGHT.value, epoch=lease.epoch, tries=parcels.c.tries + 1)
+        )
+    return [_as_claim(row) for row in rows]
+
+
+def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
+    """What a sender of the lane would send, in order, without claiming it."""
+    look = _claimable(tx).where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
+    return [_as_claim(row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
+
+
+def as_claim(delivery: Row[Any], parcel: Row[Any]) -> Claim:
+    """A parcel as it would be claimed, without claiming it.
+
+    Args:
+        delivery: as `deliveries.with_intakes` gives it.
+    """
+    return Claim(
+        parcel.id, delivery.id, delivery.intake_id, delivery.noun, delivery.sha256, delivery.name,
+        delivery.destination, parcel.first_row, parcel.last_row, parcel.rows, parcel.key, parcel.generation,
+        parcel.tries + 1, parcel.state == ParcelState.UNKNOWN, verdict=delivery.verdict,
+    )  # fmt: skip
+
+
+def _claimable(tx: Tx) -> Select[Any]:
+    file = intakes.c.noun, intakes.c.sha256, intakes.c.name
+    return (
+        select(
+            parcels,
+            deliveries.c.intake_id,
+            deliveries.c.destination,
+            deliveries.c.verdict,
+            deliveries.c.opened_at,
+            messages.c.sealed,
+            *file,
+            clock(tx).label("at"),
+        )
+        .join_from(parcels, deliveries)
+        .join(intakes)
+        .join(messages, messages.c.intake_id == deliveries.c.intake_id, isouter=True)
+        .where(parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)))
+    )
+
+
+def _as_claim(row: Row[Any]) -> Claim:
+    return Claim(
+        row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination, row.first_row,
+        row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN, row.at,
+        row.verdict, row.entity, row.order_at, row.opened_at, bytes(row.sealed or b""),
+    )  # fmt: skip
+
+
+def release_waiting(tx: Tx, entities: Sequence[str]) -> None:
+    """Something of these entities took effect: what waited for its predecessor is looked at again."""
+    tx.execute(
+        update(parcels)
+        .where(parcels.c.entity.in_(entities), parcels.c.state == ParcelState.PENDING, parcels.c.code == WAITS)
+        .values(next_at=0.0)
+    )
+
+
+def wait_of_lane(tx: Tx, lane: str) -> float | None:
+    """Seconds until a parcel of the lane may go, those left out that wait for a predecessor; None: there is none."""
+    soonest = tx.execute(
+        select(func.min(parcels.c.next_at) - clock(tx))
+        .join_from(parcels, deliveries)
+        .where(
+            deliveries.c.lane == lane,
+            deliveries.c.state == DeliveryState.OPEN,
+            parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)),
+            func.coalesce(parcels.c.code, "") != WAITS,
+        )
+    ).scalar()
+    return None if soonest is None else max(0.0, float(soonest))
+
+
+def wait_of(tx: Tx, delivery_id: int) -> float | None:
+    """Seconds until a parcel of the delivery may go; None when nothing of it waits."""
+    soonest = tx.execute(
+        select(func.min(parcels.c.next_at) - clock(tx)).where(
+            parcels.c.delivery_id == delivery_id,
+            parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)),
+        )
+    ).scalar()
+    return None if soonest is None else max(0.0, float(soonest))
