@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from drbridge.contracts import CONTRACTS
+from drbridge.contracts import CONTRACTS, MESSAGES
 from drbridge.errors import Misconfigured
 
 Profile = Literal["23C", "26.4"]
@@ -64,8 +64,8 @@ class Endpoint(_Frozen):
         path: comes after the connection's address; names in braces are filled in from the row.
         operation: how a request is built and its answer read (`drbridge.exchange.operations`).
         rows: rows of one request, where it carries a chunk.
-        unknown: what to do with a request whose effect nobody knows: `resend` it or `park` it for a person; `query` is
-            for operations that can be asked, and there is none yet.
+        unknown: what to do with a request whose effect nobody knows: `resend` it, `query` the other side first, or
+            `park` it for a person.
         reason: why that is right here, for the next reader.
         in_flight: requests under way at once, at most.
         max_tries: a request that stays in doubt this often while its target works is parked for a person.
@@ -108,9 +108,11 @@ class Flow(_Frozen):
         title: its name in the Airflow UI.
         process: the business process whose DAG folder it lives in.
         profiles: the releases whose guide names this flow.
-        source: where its files lie, written like a store's url.
+        source: where its files lie, written like a store's url; empty in a flow of messages.
         prefixes: start of a file's name -> the noun of its contract.
+        message: the noun of the messages it takes from the inbox; empty in a flow of files.
         deliver: names of endpoints and stores.
+        routes: what a message names (a division, an instance) -> the one of `deliver` it goes to; the first without.
         answer: the endpoint that the sender's acknowledgement goes to, if one is owed.
         delimiter: what stands between two fields.
         reject_threshold_percent: this flow's own limit of refused rows; without it the site's counts.
@@ -121,13 +123,26 @@ class Flow(_Frozen):
     title: str
     process: str
     profiles: frozenset[Profile]
-    source: str = Field(pattern=r"^(sftp|s3)://[^/]+/.+")
-    prefixes: dict[str, str]
+    source: str = Field("", pattern=r"^$|^((sftp|s3)://[^/]+/.+|inbox://[^/]+)$")
+    prefixes: dict[str, str] = Field(default_factory=dict)
+    message: str = ""
     deliver: tuple[str, ...] = Field(min_length=1)
+    routes: dict[str, str] = Field(default_factory=dict)
     answer: str | None = None
     delimiter: str = Field(",", min_length=1, max_length=1)
     reject_threshold_percent: float | None = Field(None, ge=0, le=100)
     done_marker: str = ".done"
+
+    @model_validator(mode="after")
+    def _takes_files_or_messages(self) -> Self:
+        if bool(self.message) == bool(self.source and self.prefixes):
+            raise ValueError("it takes files (source and prefixes) or messages (message), and one of them only")
+        if self.message and self.message not in MESSAGES:
+            raise ValueError(f"no message is called {self.message!r}; there are {', '.join(sorted(MESSAGES))}")
+        for destination in self.routes.values():
+            if destination not in self.deliver:
+                raise ValueError(f"routes name {destination!r}, which is not among deliver")
+        return self
 
     @model_validator(mode="after")
     def _nouns_are_known(self) -> Self:
@@ -135,6 +150,10 @@ class Flow(_Frozen):
             if noun not in CONTRACTS:
                 raise ValueError(f"no contract is called {noun!r}; there are {', '.join(sorted(CONTRACTS))}")
         return self
+
+    def destination_of(self, route: str) -> str:
+        """Where a message goes by what it names."""
+        return self.routes.get(route, self.deliver[0])
 
     def noun_of(self, file_name: str) -> str | None:
         """The contract noun of a file by the start of its name, or None when the flow does not take it."""
@@ -190,9 +209,13 @@ class Systems(_Frozen):
     def _by_source(self) -> dict[str, list[Flow]]:
         groups: dict[str, list[Flow]] = {}
         for flow in self.flows.values():
-            if self.is_on(flow):
+            if self.is_on(flow) and flow.source:
                 groups.setdefault(flow.source.rstrip("/"), []).append(flow)
         return groups
+
+    def flows_of_message(self, noun: str) -> list[Flow]:
+        """All switched-on flows that take messages of this noun."""
+        return [flow for flow in self.flows.values() if flow.message == noun and self.is_on(flow)]
 
     def flows_sharing(self, source: str, noun: str) -> list[Flow]:
         """All switched-on flows that take this noun from this place: one arriving file is a delivery of each."""

@@ -1,4 +1,4 @@
-"""What is agreed about every file: one module per business noun."""
+"""What is agreed about every file and message: one module per business noun."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from drbridge.contracts import (
     enrollment_ack,
     enrollment_sync,
     event_outcome,
+    event_status,
     kw_drop,
     kwh_avoided,
     load_forecast,
 )
 from drbridge.contracts.contract import Column, Contract
+from drbridge.contracts.message import Message, Part
 from drbridge.contracts.problems import CODES, Problem
 
 CONTRACTS: dict[str, Contract] = {
@@ -21,4 +23,6 @@ CONTRACTS: dict[str, Contract] = {
     )
 }  # fmt: skip
 
-__all__ = ["CODES", "CONTRACTS", "Column", "Contract", "Problem"]
+MESSAGES: dict[str, type[Message]] = {each.noun: each for each in (event_status.EventStatus,)}
+
+__all__ = ["CODES", "CONTRACTS", "MESSAGES", "Column", "Contract", "Message", "Part", "Problem"]

@@ -85,10 +85,12 @@ class EventStatus(Message):
 
 
 def stage_entity(event_id: str, stage_id: str) -> str:
+    """What all messages about one stage speak of."""
     return f"stage {event_id} {stage_id}"
 
 
 def event_entity(event_id: str) -> str:
+    """What the cancellation of a whole event speaks of."""
     return f"event {event_id}"
 
 

@@ -13,7 +13,8 @@ from sqlalchemy import Row, and_, or_, select
 
 from drbridge.contracts import CONTRACTS
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.operations import Shape, operation_of
+from drbridge.exchange.operation import Shape
+from drbridge.exchange.operations import operation_of
 from drbridge.exchange.staging import StagedFile, view_of
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import lane_of

@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from drbridge.exchange.seal import Seal, seal_here
 from drbridge.exchange.staging import Staging
 from drbridge.ledger.database import Ledger
 from drbridge.ports import Clock, Outside
@@ -44,3 +45,8 @@ class Desk:
     outside: Outside
     clock: Clock = field(default_factory=SystemClock)
     worker: str = field(default_factory=worker_name)
+
+    @property
+    def seal(self) -> Seal:
+        """What stored messages are closed and opened with."""
+        return seal_here()

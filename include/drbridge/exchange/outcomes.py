@@ -6,21 +6,25 @@ Our reading of the status codes, with each operation's own "already done" and "b
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from drbridge.errors import DrBridgeError
-from drbridge.exchange.operations import Operation
+from drbridge.exchange.operation import Operation
 from drbridge.ledger.parcels import Claim, Outcome
 from drbridge.ledger.states import ParcelState
-from drbridge.ports import Lost, NotSent, Reply
+from drbridge.ports import JsonValue, Lost, NotSent, Reply
 from drbridge.systems import Endpoint
 
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 900.0
 DEFAULT_RETRY_AFTER = 30.0
 LONGEST_RETRY_AFTER = 86_400.0
+SHORTEST_SCRUBBED = 3
 NOT_BUILT = "not_built"
+LATER = "later"  # taken without a yes or no, which comes as a message of its own
 
 
 def back_off(tries: int) -> float:
@@ -92,12 +96,42 @@ def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, 
     )  # fmt: skip
 
 
+def judge_asked(reply: Reply, claim: Claim, operation: Operation) -> Outcome | None:
+    """What the other side says about a request whose effect nobody knew; None: it has not had it, so it goes."""
+    assert operation.asking is not None
+    if reply.status == 404 or (200 <= reply.status < 300 and operation.asking.says_no(reply, claim.reaches or "")):
+        return None
+    if 200 <= reply.status < 300:
+        return Outcome(ParcelState.ACKED, "asked", "in doubt, asked: the target has it", reply.status)
+    return Outcome(
+        ParcelState.UNKNOWN, "not_told", f"asked whether it has it, it answered HTTP {reply.status}", reply.status,
+        wait_seconds=back_off(claim.tries), target_failed=reply.status >= 500,
+    )  # fmt: skip
+
+
+def scrubbed(text: str, sent: JsonValue) -> str:
+    """The other side's words without what we had sent it: a refusal may quote a customer's name."""
+    for value in sorted(set(_texts(sent)), key=len, reverse=True):
+        if len(value) >= SHORTEST_SCRUBBED and value.lower() in text.lower():
+            text = re.sub(re.escape(value), "...", text, flags=re.IGNORECASE)
+    return text
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+
+
 def _judge_success(reply: Reply, operation: Operation, wait: float) -> Outcome:
     verdict = operation.read_answer(reply)
     if verdict.is_answer:
         if verdict.refusal:
             return Outcome(ParcelState.REJECTED, "refused", verdict.refusal, reply.status)
-        return Outcome(ParcelState.ACKED, "accepted", "", reply.status)
+        code = LATER if verdict.comes_later else "accepted"
+        return Outcome(ParcelState.ACKED, code, "", reply.status, reply=operation.kept(reply.body))
     return Outcome(
         ParcelState.UNKNOWN, "no_valid_answer", "it answered 2xx with something that is no answer", reply.status,
         wait_seconds=wait, target_failed=True,

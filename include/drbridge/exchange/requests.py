@@ -1,16 +1,19 @@
-"""Building the request of a parcel from what was staged: the same bytes each time it is built."""
+"""Building the request of a parcel from what was staged or sealed: the same bytes each time it is built."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from threading import Lock
 
-from drbridge.exchange.acks import acknowledgement
+from drbridge.contracts import Message
+from drbridge.exchange.acks import acknowledgement, what_became
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.operations import Fields, operation_of
+from drbridge.exchange.operation import Address, Fields
+from drbridge.exchange.operations import operation_of
+from drbridge.exchange.seal import opened
 from drbridge.exchange.staging import StagedFile, view_of
 from drbridge.ledger.parcels import Claim
-from drbridge.ports import Call, FilePart, JsonValue
+from drbridge.ports import Call, FilePart
 from drbridge.systems import Endpoint
 
 READ_AHEAD_ROWS = 20_000
@@ -37,16 +40,34 @@ class Requests:
 
     def build(self, claim: Claim) -> Call:
         """The request of a parcel; called from many threads."""
-        method, shape = self.endpoint.method, self.operation.shape
-        if shape == "answer":
-            return Call(method, self.endpoint.path, claim.key, json=self._answer(claim))
-        if shape == "file":
-            return Call(method, self.endpoint.path, claim.key, file=self._attachment(claim))
+        match self.operation.shape:
+            case "answer":
+                return self._call(claim, self._answer(claim))
+            case "message":
+                return self._call(claim, self._of_message(claim))
+            case "file":
+                return Call(self.endpoint.method, self.endpoint.path, claim.key, file=self._attachment(claim))
         with self._lock:
             rows = self._rows(claim)
         assert self.operation.body is not None
-        body = self.operation.body(rows, self.desk.systems.site)
-        return Call(method, self.operation.path(self.endpoint.path, rows), claim.key, json=body)
+        return self._call(claim, Address(self.operation.body(rows, self.desk.systems.site), names=rows[0]))
+
+    def question(self, claim: Claim) -> Call:
+        """Asks whether the other side has had a parcel's request."""
+        assert self.operation.asking is not None
+        suffix = self.operation.asking.suffix(self._message(claim), claim.first_row, self.desk.systems.site)
+        return Call("GET", self.endpoint.path + suffix, claim.key)
+
+    def _call(self, claim: Claim, to: Address) -> Call:
+        path = self.operation.path(self.endpoint.path + to.suffix, to.names)
+        return Call(self.endpoint.method, path, claim.key, json=to.body)
+
+    def _of_message(self, claim: Claim) -> Address:
+        assert self.operation.message is not None
+        return self.operation.message(self._message(claim), claim.first_row, self.desk.systems.site)
+
+    def _message(self, claim: Claim) -> Message:
+        return opened(self.desk.seal, claim.noun, claim.sealed)
 
     def preview(self, claim: Claim) -> dict[str, object]:
         """What would be sent, in words a person can read."""
@@ -63,9 +84,13 @@ class Requests:
         name = claim.file_name.removesuffix(".gz").removesuffix(".zip")
         return FilePart(name, staged.bytes_between(*where), lambda: staged.content(*where))
 
-    def _answer(self, claim: Claim) -> JsonValue:
+    def _answer(self, claim: Claim) -> Address:
+        message = self._message(claim) if claim.sealed else None
         with self.desk.ledger.read() as tx:
-            return acknowledgement(tx, claim.intake_id, claim.delivery_id)
+            told = what_became(tx, claim.intake_id, claim.delivery_id, message)
+        if self.operation.answer is None:
+            return Address(acknowledgement(told))
+        return self.operation.answer(told, self.desk.systems.site)
 
     def _rows(self, claim: Claim) -> list[Fields]:
         """The fields of the parcel's live rows; a window ahead is kept, for the next parcels will ask for it."""

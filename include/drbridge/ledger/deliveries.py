@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, case, delete, func, select, update
+from sqlalchemy import Row, Select, case, delete, func, insert, select, update
 
 from drbridge.ledger.database import Tx, clock, insert_if_new
 from drbridge.ledger.states import MOVING, SETTLED, UNFINISHED, DeliveryState, ParcelState
@@ -110,6 +110,40 @@ def find(tx: Tx, intake_id: int, flow: str, destination: str) -> Row[Any] | None
 def by_id(tx: Tx, delivery_id: int) -> Row[Any]:
     """The delivery of this number."""
     return tx.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one()
+
+
+def by_ids(tx: Tx, delivery_ids: Sequence[int]) -> list[Row[Any]]:
+    """The deliveries of these numbers, in their order."""
+    return list(tx.execute(select(deliveries).where(deliveries.c.id.in_(delivery_ids)).order_by(deliveries.c.id)))
+
+
+def to(tx: Tx, flow: str, destination: str, intake_ids: Sequence[int]) -> list[Row[Any]]:
+    """The deliveries of these intakes by a flow to a destination, as far as they were opened."""
+    return list(
+        tx.execute(
+            select(deliveries).where(
+                deliveries.c.intake_id.in_(intake_ids),
+                deliveries.c.flow == flow,
+                deliveries.c.destination == destination,
+            )
+        )
+    )
+
+
+def open_many(
+    tx: Tx, found: Sequence[tuple[int, float]], flow: str, destination: str, lane: str
+) -> list[int]:  # fmt: skip
+    """Opens deliveries of one row for intakes that have none there yet, each with its business date; their numbers."""
+    now = clock(tx)
+    done = tx.execute(
+        insert(deliveries).returning(deliveries.c.id, sort_by_parameter_order=True).values(opened_at=now),
+        [
+            {"intake_id": intake_id, "flow": flow, "destination": destination, "lane": lane,
+             "state": DeliveryState.OPEN.value, "business_at": business_at, "rows": 1}
+            for intake_id, business_at in found
+        ],
+    )  # fmt: skip
+    return list(done.scalars())
 
 
 def of_intake(tx: Tx, intake_id: int) -> list[Row[Any]]:

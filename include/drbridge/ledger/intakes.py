@@ -68,6 +68,12 @@ def by_id(tx: Tx, intake_id: int) -> Row[Any]:
     return tx.execute(select(intakes).where(intakes.c.id == intake_id)).one()
 
 
+def identities(tx: Tx, intake_ids: Sequence[int]) -> dict[int, str]:
+    """What tells each intake from all others."""
+    look = select(intakes.c.id, intakes.c.sha256, intakes.c.name_key).where(intakes.c.id.in_(intake_ids))
+    return {row.id: row.sha256 + row.name_key for row in tx.execute(look)}
+
+
 def add(tx: Tx, arrival: Arrival, counts: Mapping[str, int], first: Iterable[Problem]) -> int | None:
     """Writes an arrival down with its problems; None when a twin wrote the same bytes down first."""
     values = {field: getattr(arrival, field) for field in Arrival.__dataclass_fields__}

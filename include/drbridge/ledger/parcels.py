@@ -21,6 +21,33 @@ WAITS = "waits"  # the code of a message that waits for another to come first
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one claim.
+
+    Attributes:
+        state: what the parcel becomes; PENDING and UNKNOWN come again after `wait_seconds`.
+        version: the far side's tag of a stored object.
+        retry_after: the target itself asked to be left alone for so long.
+        stop: our settings are wrong (login: the whole connection; path: this endpoint): the lane stops with this error.
+        target_failed: this speaks of the target's health, not of the parcel.
+        reply: what an answer to the sender passes on of the other side's words: its id of a new record.
+        was_sent: whether anything went over the wire, or may have.
+    """
+
+    state: ParcelState
+    code: str = ""
+    text: str = ""
+    status: int | None = None
+    version: str | None = None
+    wait_seconds: float = 0.0
+    retry_after: float | None = None
+    stop: Literal["connection", "endpoint"] | None = None
+    target_failed: bool = False
+    reply: str | None = None
+    was_sent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A parcel that this worker may send now, with what it needs to build the request.
 
@@ -29,6 +56,8 @@ class Claim:
         entity: of a message's part, whom it speaks of (hashed), empty when its order does not matter; None in files.
         opened_at: when its delivery began.
         sealed: the message it is part of.
+        decided: what comes of it without a call.
+        reaches: what the other side has of the entity once it took effect, in the words of its noun; None: no change.
     """
 
     id: int
@@ -51,35 +80,8 @@ class Claim:
     order_at: float = 0.0
     opened_at: float = 0.0
     sealed: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one claim.
-
-    Attributes:
-        state: what the parcel becomes; PENDING and UNKNOWN come again after `wait_seconds`.
-        version: the far side's tag of a stored object.
-        retry_after: the target itself asked to be left alone for so long.
-        stop: our settings are wrong (login: the whole connection; path: this endpoint): the lane stops with this error.
-        target_failed: this speaks of the target's health, not of the parcel.
-        reply: what an answer to the sender passes on of the other side's words: its id of a new record.
-        state_reached: what the other side has now of the entity, in the words of the message's noun.
-        was_sent: whether anything went over the wire, or may have.
-    """
-
-    state: ParcelState
-    code: str = ""
-    text: str = ""
-    status: int | None = None
-    version: str | None = None
-    wait_seconds: float = 0.0
-    retry_after: float | None = None
-    stop: Literal["connection", "endpoint"] | None = None
-    target_failed: bool = False
-    reply: str | None = None
-    state_reached: str = ""
-    was_sent: bool = True
+    decided: Outcome | None = None
+    reaches: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,19 @@ def add(
     if batch:
         tx.execute(insert(parcels), batch)
     return count + len(batch)
+
+
+def add_singles(tx: Tx, destination: str, found: Sequence[tuple[int, str]]) -> None:
+    """Writes one parcel each for deliveries of one row, given with the identity of what they carry."""
+    span = Span(0, 0, 1)
+    tx.execute(
+        insert(parcels),
+        [
+            {"delivery_id": delivery_id, "first_row": 0, "last_row": 0, "rows": 1, "entity": "",
+             "key": idempotency_key(identity, destination, span, 0), "state": ParcelState.PENDING.value}
+            for delivery_id, identity in found
+        ],
+    )  # fmt: skip
 
 
 def doubt_older_epochs(tx: Tx, lease: Lease) -> int:

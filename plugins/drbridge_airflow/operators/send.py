@@ -13,7 +13,7 @@ from drbridge_airflow.policies import work_from
 
 if TYPE_CHECKING:
     from drbridge.exchange.desk import Desk
-    from drbridge.exchange.send import SendResult
+    from drbridge.exchange.sender import SendResult
     from drbridge.exchange.work import Work
 
 
@@ -32,6 +32,8 @@ class _Sender(Brick):
             self._show_calls(result)
         elif result.held_by:
             self.log.info("Another run is sending this flow's work now: %s", result.held_by)
+        elif result.handed_on:
+            self.log.info("%d rows are left to the next run; %d went", result.open_left, result.sent)
         elif result.open_left:
             context["ti"].xcom_push(key="sent", value=result.as_dict())
             raise RetryLater(

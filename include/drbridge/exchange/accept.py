@@ -1,0 +1,125 @@
+"""Accepting messages: each is written down, sealed, with all it becomes; only then may its sender be told so.
+
+A number stands for one content: the same message again changes nothing, another content under it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from drbridge.contracts import Message
+from drbridge.contracts.event_status import EventStatus
+from drbridge.errors import Misconfigured
+from drbridge.exchange.desk import Desk
+from drbridge.exchange.seal import Seal, opened
+from drbridge.ledger import messages
+from drbridge.ledger.database import Tx
+from drbridge.ledger.deliveries import lane_of
+from drbridge.ledger.messages import Bound, Letter, hashed, number_of
+from drbridge.systems import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message as it came, valid.
+
+    Attributes:
+        caller: who sent it, by the name it signed in with.
+        digest: sha256 of its content, however it was spelled.
+    """
+
+    message: Message
+    caller: str
+    digest: str
+    bytes: int
+
+    @property
+    def number(self) -> str:
+        """What its sender is told it is called."""
+        return number_of(self.message.noun, self.message.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a post: written down now, known from before, or refused because its number stands for another."""
+
+    number: str
+    is_new: bool = False
+    is_other: bool = False
+
+
+def digest_of(data: Any) -> str:
+    """sha256 of a JSON value: the same however its members are ordered and spaced."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return sha256(text.encode()).hexdigest()
+
+
+def accept(desk: Desk, posts: Sequence[Post]) -> list[Receipt]:
+    """Writes posts down in one transaction; the receipts are in their order.
+
+    Raises:
+        Misconfigured: no flow that is switched on takes such a message.
+    """
+    receipts: list[Receipt] = []
+    with desk.ledger.write() as tx:
+        known = {number: row.sha256 for number, row in messages.by_number(tx, [post.number for post in posts]).items()}
+        letters: list[Letter] = []
+        for post in posts:
+            receipts.append(_receipt(post, known.get(post.number)))
+            if post.number not in known:
+                known[post.number] = post.digest
+                letters.append(_letter(desk, tx, post))
+        if letters:
+            messages.add(tx, letters)
+    return receipts
+
+
+def _receipt(post: Post, digest: str | None) -> Receipt:
+    return Receipt(post.number, is_new=digest is None, is_other=digest not in (None, post.digest))
+
+
+def _letter(desk: Desk, tx: Tx, post: Post) -> Letter:
+    message = post.message
+    if isinstance(message, EventStatus):
+        message = _with_its_stages(tx, desk.seal, message)
+    return Letter(
+        noun=message.noun, number=post.number, sha256=post.digest,
+        sealed=desk.seal.close(message.model_dump_json(by_alias=True, exclude_none=True).encode()),
+        bytes=post.bytes, caller=post.caller, business_at=message.happened_at.timestamp(),
+        belongs_to=_group(message), parts=[(part.entity, part.order_at.timestamp()) for part in message.parts()],
+        bound=[_bound(flow, message) for flow in _flows(desk, message)],
+    )  # fmt: skip
+
+
+def _flows(desk: Desk, message: Message) -> list[Flow]:
+    flows = desk.systems.flows_of_message(message.noun)
+    if not flows:
+        raise Misconfigured(
+            f"No flow takes messages of the kind {message.noun}",
+            detail=f"the release is {desk.systems.site.profile}",
+            fix="switch the release in systems.toml, or have the sender stop",
+        )
+    return flows
+
+
+def _bound(flow: Flow, message: Message) -> Bound:
+    destination = flow.destination_of(message.route)
+    return Bound(flow.name, destination, lane_of(flow.name, destination))
+
+
+def _group(message: Message) -> str | None:
+    return hashed("group", message.noun, message.group) if message.group else None
+
+
+def _with_its_stages(tx: Tx, seal: Seal, message: EventStatus) -> EventStatus:
+    """A cancelled event names no stages: they are those that messages before it spoke of."""
+    group = _group(message)
+    if message.stage_id is not None or group is None:
+        return message.model_copy(update={"stages": ()})
+    before = (opened(seal, row.noun, row.sealed) for row in messages.belonging_to(tx, group))
+    stages = {each.stage_id: None for each in before if isinstance(each, EventStatus) and each.stage_id}
+    return message.model_copy(update={"stages": tuple(stages)})

@@ -1,0 +1,190 @@
+"""The REST operations of the other systems: how each request is built and how its answer reads.
+
+An endpoint in `systems.toml` names one of these; the field names are those the other side publishes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import quote
+
+from drbridge.contracts import Message
+from drbridge.exchange.acks import Told
+from drbridge.exchange.staging import Need
+from drbridge.ports import JsonValue, Reply
+from drbridge.systems import Site
+
+Fields = Mapping[str, str | None]
+Shape = Literal["file", "chunk", "row", "message", "answer"]
+
+ACCEPTED = 202
+REFUSING = ("ERROR", "FAILURE", "FAILED", "VAL-ERROR")
+MESSAGE_NUMBERS_OF_DONE = frozenset({10589})  # "already exists" (guide for configuration, error table)
+
+_PAGE = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?<(!doctype\s+)?html\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a 2xx reply says: whether it is an answer at all, the reason if it refuses after all, and whether its yes or
+    no comes later, as a message of its own."""
+
+    is_answer: bool
+    refusal: str = ""
+    comes_later: bool = False
+
+
+@dataclass(frozen=True)
+class Address:
+    """A request made from a message: its body, and what stands in its path.
+
+    Attributes:
+        suffix: put behind the endpoint's path.
+        names: what the names in braces of the endpoint's path stand for.
+    """
+
+    body: JsonValue
+    suffix: str = ""
+    names: Fields = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How the other side is asked whether it has had a request.
+
+    Attributes:
+        suffix: of the path to ask at, put behind the endpoint's path.
+        says_no: whether a 2xx reply says that it has not had it; it is given what the request would have reached.
+    """
+
+    suffix: Callable[[Message, int, Site], str]
+    says_no: Callable[[Reply, str], bool]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One REST operation.
+
+    Attributes:
+        shape: what one request carries: the whole file as an attachment, a chunk of rows, one row, a part of a message,
+            or an answer.
+        body: builds the JSON body from the fields of the rows (chunk, row).
+        message: builds the request from a part of a message.
+        answer: builds the answer to a message; without it an acknowledgement is sent.
+        done_words: words in a refusal that mean that the target has it already.
+        names_a_resource: the path names a record, so that 404 speaks of the record and not of our settings.
+        asking: how the target is asked whether it has had a request, where it can be.
+        id_member: the member of a reply that holds the target's id of a new record: our answer passes it on.
+        verdict_may_come_later: HTTP 202 means that the yes or no is still to come.
+    """
+
+    name: str
+    shape: Shape
+    body: Callable[[Sequence[Fields], Site], JsonValue] | None = None
+    message: Callable[[Message, int, Site], Address] | None = None
+    answer: Callable[[Told, Site], Address] | None = None
+    done_words: tuple[str, ...] = ()
+    names_a_resource: bool = False
+    asking: Asking | None = None
+    id_member: str = ""
+    verdict_may_come_later: bool = False
+
+    @property
+    def can_split(self) -> bool:
+        return self.shape == "chunk"
+
+    @property
+    def need(self) -> Need:
+        return Need(raw=self.shape == "file", fields=self.shape in ("chunk", "row"))
+
+    def path(self, template: str, names: Fields) -> str:
+        """The path with the names in braces filled in."""
+        if "{" not in template:
+            return template
+        return template.format_map({name: quote(value or "", safe="") for name, value in names.items()})
+
+    def kept(self, body: bytes) -> str | None:
+        """The target's id of a new record, from its reply."""
+        data = read_json(body) if self.id_member else None
+        return _find(data, (self.id_member,)) if isinstance(data, dict) else None
+
+    def is_already_done(self, body: bytes) -> bool:
+        """Whether a refusal means that the target has it already: judged by its message, never by echoed data."""
+        text = self.reason(body).lower()
+        if MESSAGE_NUMBERS_OF_DONE & _numbers(read_json(body)):
+            return True
+        return any(word in text for word in self.done_words)
+
+    def reason(self, body: bytes) -> str:
+        """The target's own words for a refusal, shortened; never the whole body, which may name customers."""
+        data = read_json(body)
+        if isinstance(data, dict):
+            found = _find(data, ("detail", "message", "messageText", "comments", "value", "title", "error"))
+            return found[:254]
+        return ""
+
+    def read_answer(self, reply: Reply) -> Answer:
+        """Reads a 2xx reply. An empty body is an answer; a page for humans is none; an error inside is a refusal.
+
+        A file is taken with 200 or 202, whatever else the body says; other operations answer in JSON.
+        """
+        if self.verdict_may_come_later and reply.status == ACCEPTED:
+            return Answer(not _is_page(reply), comes_later=True)
+        if not reply.body.strip():
+            return Answer(True)
+        if _is_page(reply):
+            return Answer(False)
+        data = read_json(reply.body)
+        if isinstance(data, dict) and _says_error(data):
+            if MESSAGE_NUMBERS_OF_DONE & _numbers(data):
+                return Answer(True)
+            return Answer(True, self.reason(reply.body) or "it answered 2xx with an error inside")
+        return Answer(isinstance(data, dict | list) or (self.shape == "file" and reply.status in (200, 202)))
+
+
+def _is_page(reply: Reply) -> bool:
+    kind = next((text for name, text in reply.headers.items() if name.lower() == "content-type"), "")
+    return kind.strip().lower().startswith("text/html") or _PAGE.match(reply.body) is not None
+
+
+def read_json(body: bytes) -> JsonValue:
+    """A reply's JSON; None when it is none."""
+    try:
+        value: JsonValue = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _find(data: Mapping[str, JsonValue], names: Sequence[str]) -> str:
+    """The first text under one of the names, the outermost first; nothing recurses, however deep a reply is nested."""
+    objects = [data]
+    for each in objects:
+        for name in names:
+            value = each.get(name)
+            if isinstance(value, str) and value:
+                return value
+        for value in each.values():
+            objects += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
+    return ""
+
+
+def _numbers(data: JsonValue) -> set[int]:
+    """The message numbers at the outside of a reply and in its problem document."""
+    objects = [data, data.get("problemDetailDocument")] if isinstance(data, dict) else []
+    found = (each.get("messageNumber") for each in objects if isinstance(each, dict))
+    return {
+        int(number) for number in found if isinstance(number, int) or (isinstance(number, str) and number.isdigit())
+    }
+
+
+def _says_error(data: Mapping[str, JsonValue]) -> bool:
+    if any(data.get(name) for name in ("error", "errors", "hasError", "problemDetailDocument")):
+        return True
+    frame = data.get("MsgAck")
+    words = (data.get("status"), data.get("ackType"), frame.get("ackType") if isinstance(frame, dict) else None)
+    return any(isinstance(word, str) and word.upper() in REFUSING for word in words)

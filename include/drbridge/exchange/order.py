@@ -1,0 +1,82 @@
+"""Whether a message may still go, by what the other side has of the entity it speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from drbridge.contracts import stage_path
+from drbridge.contracts.event_status import EventStatus, event_entity
+from drbridge.contracts.stage_path import Kind, Reached
+from drbridge.exchange.seal import Seal, opened
+from drbridge.ledger import standings
+from drbridge.ledger.database import Tx
+from drbridge.ledger.messages import entity_key
+from drbridge.ledger.parcels import WAITS, Claim, Outcome
+from drbridge.ledger.standings import Standing
+from drbridge.ledger.states import ParcelState
+
+LONGEST_WAIT_FOR_PREDECESSOR_SECONDS = 900.0
+
+STATES: dict[Kind, ParcelState] = {
+    "known": ParcelState.ACKED, "overtaken": ParcelState.SUPERSEDED, "refused": ParcelState.REJECTED,
+    "doubt": ParcelState.PARKED, "wait": ParcelState.PENDING,
+}  # fmt: skip
+
+
+def judged(tx: Tx, seal: Seal, lane: str, claims: Sequence[Claim]) -> list[Claim]:
+    """The claims, each with what is decided of it without a call, or with what it brings about if it is sent."""
+    of_entities = [claim.entity for claim in claims if claim.entity]
+    known = standings.of(tx, of_entities) if of_entities else {}
+    return [_judge(tx, seal, lane, claim, known.get(claim.entity or "")) for claim in claims]
+
+
+def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
+    if not claim.entity:
+        return claim
+    if claim.noun == EventStatus.noun:
+        return _stage(tx, seal, lane, claim, standing)
+    if standing is not None and standing.order_at > claim.order_at and not claim.in_doubt:
+        return _without_call(claim, "overtaken", "a newer change of it has taken effect at the other side")
+    return replace(claim, reaches="")
+
+
+def _stage(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
+    message = opened(seal, claim.noun, claim.sealed)
+    assert isinstance(message, EventStatus)
+    stage = message.stage_of(claim.first_row)
+    reached = Reached.from_text(standing.state) if standing else None
+    if stage is None:
+        first = _without_call(claim, "known", "an event is cancelled by its stages")
+        return replace(first, reaches=stage_path.after(message, None).as_text())
+    cancelled = standings.of(tx, [entity_key(lane, event_entity(message.event_id))])
+    found = stage_path.step(message, reached, next((each.order_at for each in cancelled.values()), None))
+    if found.kind == "wait":
+        return _waiting(claim, found.why)
+    if found.kind == "send" or claim.in_doubt:
+        return replace(claim, reaches=stage_path.after(message, reached).as_text())
+    return _without_call(claim, found.kind, found.why)
+
+
+def _waiting(claim: Claim, why: str) -> Claim:
+    """It waits a quarter of an hour for what comes before it, then for a person."""
+    left = claim.opened_at + LONGEST_WAIT_FOR_PREDECESSOR_SECONDS - claim.at
+    if left <= 0:
+        return _without_call(claim, "doubt", f"{why}, which did not come within 15 minutes")
+    waits = Outcome(ParcelState.PENDING, WAITS, why, wait_seconds=left, was_sent=False)
+    return replace(claim, decided=waits)
+
+
+def _without_call(claim: Claim, kind: Kind, why: str) -> Claim:
+    return replace(claim, decided=Outcome(STATES[kind], kind, why, was_sent=False))
+
+
+def took_effect(tx: Tx, done: Sequence[tuple[Claim, Outcome]]) -> list[str]:
+    """Notes what the other side has now; returns the entities of which something moved."""
+    moved = [
+        Standing(claim.entity, claim.order_at, claim.reaches)
+        for claim, outcome in done
+        if claim.entity and claim.reaches is not None and outcome.state is ParcelState.ACKED
+    ]
+    standings.put(tx, moved)
+    return [each.entity for each in moved]

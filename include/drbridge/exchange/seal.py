@@ -1,0 +1,85 @@
+"""The seal: a message's content can be read by those who hold the key, and by nobody who only has the database."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from drbridge.contracts import MESSAGES, Message
+from drbridge.errors import Misconfigured
+from drbridge.ledger.database import home
+
+KEYS = "DRBRIDGE_SEAL_KEY"
+
+
+class Seal:
+    """Seals with the first key, opens with any: an old key stays behind the new one until its messages are gone."""
+
+    def __init__(self, keys: str) -> None:
+        try:
+            self._keys = MultiFernet([Fernet(key.strip()) for key in keys.split(",") if key.strip()])
+        except ValueError as error:
+            raise Misconfigured(
+                f"{KEYS} is no key", fix="make one with `drbridge inbox key`; several are separated by commas"
+            ) from error
+
+    def close(self, content: bytes) -> bytes:
+        """The content, unreadable without the key."""
+        return self._keys.encrypt(content)
+
+    def open(self, sealed: bytes) -> bytes:
+        """The content.
+
+        Raises:
+            Misconfigured: it was sealed with a key we do not have.
+        """
+        try:
+            return self._keys.decrypt(sealed)
+        except InvalidToken:
+            raise Misconfigured(
+                "A stored message was sealed with a key that is not here",
+                fix=f"put the former key behind the present one in {KEYS}, with a comma between",
+            ) from None
+
+
+def seal_here() -> Seal:
+    """The seal by DRBRIDGE_SEAL_KEY; without it by a key made once beside the local ledger."""
+    return _seal(os.environ.get(KEYS) or _local_key(home() / "seal.key"))
+
+
+@lru_cache(maxsize=4)
+def _seal(keys: str) -> Seal:
+    return Seal(keys)
+
+
+def new_key() -> str:
+    """A fresh key."""
+    return Fernet.generate_key().decode()
+
+
+def _local_key(file: Path) -> str:
+    """The key in a file that only we may read; of several who make it at once, the first one's counts."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f".{file.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(new_key())
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return file.read_text()
+
+
+def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
+    """A stored message as it was accepted.
+
+    Raises:
+        Misconfigured: it was sealed with a key we do not have.
+    """
+    return MESSAGES[noun].model_validate_json(seal.open(sealed))

@@ -1,0 +1,326 @@
+"""The holder of a lane at work: many requests in flight, each noted before and after the wire.
+
+For each group: (T1) the parcels are marked as under way; (W) right before the wire the lease is looked at once more;
+(T2) the outcomes are written, unless another worker has taken the lane over meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass, field, replace
+
+from drbridge.errors import Misconfigured
+from drbridge.exchange.acks import settle
+from drbridge.exchange.cutting import halves
+from drbridge.exchange.desk import Desk
+from drbridge.exchange.lineup import Lineup
+from drbridge.exchange.operation import Operation
+from drbridge.exchange.operations import operation_of
+from drbridge.exchange.outcomes import (
+    LATER,
+    LONGEST_WAIT_SECONDS,
+    NOT_BUILT,
+    judge,
+    judge_asked,
+    judge_failure,
+    judge_unbuilt,
+    scrubbed,
+)
+from drbridge.exchange.requests import Requests
+from drbridge.exchange.staging import view_of
+from drbridge.ledger import deliveries, leases, parcels, targets
+from drbridge.ledger.database import Tx
+from drbridge.ledger.leases import Lease
+from drbridge.ledger.parcels import WAITS, Claim, Outcome, Settled
+from drbridge.ledger.states import MOVING, ParcelState
+from drbridge.ports import Call, Lost, NotSent, RestTarget
+from drbridge.systems import Endpoint, Flow
+
+LEASE_NEEDED_SECONDS = 20.0
+KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer than a lease lasts
+LOOK_AGAIN_SECONDS = 0.3
+CHUNKS_BEFORE_HOLDING = 3
+ROWS_BEFORE_HOLDING = 50
+MOST_TROUBLES = 20
+ANSWERED = (ParcelState.ACKED, ParcelState.REJECTED, ParcelState.SPLIT)  # the target understood the request
+
+
+@dataclass(frozen=True)
+class SendResult:
+    """What one sender did.
+
+    Attributes:
+        open_left: rows that still have to go when it stopped.
+        held_by: the worker that holds the lane, when it was not ours.
+        waiting: why it stopped with rows left, in words.
+        calls: what would be sent, in a dry run.
+        troubles: the first files of which something was refused, parked or held, each with the reason.
+        handed_on: its time was up and the next run goes on with what is left.
+    """
+
+    sent: int = 0
+    acked: int = 0
+    rejected: int = 0
+    parked: int = 0
+    open_left: int = 0
+    held_by: str | None = None
+    waiting: str = ""
+    calls: tuple[dict[str, object], ...] = ()
+    troubles: tuple[str, ...] = ()
+    handed_on: bool = False
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+    def __add__(self, other: SendResult) -> SendResult:
+        return SendResult(
+            self.sent + other.sent, self.acked + other.acked, self.rejected + other.rejected,
+            self.parked + other.parked, self.open_left + other.open_left, self.held_by or other.held_by,
+            "; ".join(filter(None, (self.waiting, other.waiting))), self.calls + other.calls,
+            (self.troubles + other.troubles)[:MOST_TROUBLES], self.handed_on or other.handed_on,
+        )  # fmt: skip
+
+
+@dataclass
+class Tally:
+    """What the sender has done so far.
+
+    Attributes:
+        taken: deliveries of which something was taken.
+        setback: why the last parcel that has to go again did not make it.
+        troubles: by file, why a person should look at it.
+    """
+
+    sent: int = 0
+    answered: bool = False
+    taken: set[int] = field(default_factory=set)
+    setback: str = ""
+    rows: dict[ParcelState, int] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    def add(self, settled: Settled) -> None:
+        claim, outcome = settled.claim, settled.outcome
+        self.sent += outcome.was_sent and outcome.code != NOT_BUILT
+        self.rows[outcome.state] = self.rows.get(outcome.state, 0) + claim.rows
+        if outcome.state in ANSWERED and outcome.was_sent:
+            self.answered = True
+        if outcome.state is ParcelState.ACKED:
+            self.taken.add(claim.delivery_id)
+        if outcome.state in MOVING and outcome.code != WAITS:
+            self.setback = outcome.text
+        if outcome.state in (ParcelState.REJECTED, ParcelState.PARKED):
+            self.trouble(claim, f"{outcome.state}, {outcome.text}")
+
+    def trouble(self, claim: Claim, why: str) -> None:
+        self.troubles.setdefault(claim.file_name, f"{claim.file_name}: {why}")
+
+
+class Sender:
+    """The holder of a lane at work."""
+
+    def __init__(self, desk: Desk, flow: Flow, endpoint: Endpoint, lease: Lease, lineup: Lineup) -> None:
+        self.desk, self.flow, self.endpoint, self.lineup = desk, flow, endpoint, lineup
+        self.operation: Operation = operation_of(endpoint)
+        self.requests = Requests(desk, endpoint)
+        self.tally = Tally()
+        self.stop = ""
+        self.waiting = ""
+        self.began = self.busy_at = desk.clock.monotonic()
+        self._hold(lease)
+
+    def _hold(self, lease: Lease) -> None:
+        self.lease = lease
+        self.lease_ends = self.desk.clock.monotonic() + lease.seconds_left
+
+    async def run(self) -> SendResult:
+        """Sends until nothing of the lane may go now."""
+        target = self.desk.outside.target(self.endpoint.connection)
+        flying: set[asyncio.Task[Settled]] = set()
+        done: list[Settled] = []
+        try:
+            while True:
+                room = self.endpoint.in_flight - len(flying)
+                claims = await asyncio.to_thread(self._turn, done, room, bool(flying))
+                flying |= {asyncio.create_task(self._carry(target, claim)) for claim in claims}
+                if not flying:
+                    if not self._lingers():
+                        break
+                    done = []
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                    continue
+                self.busy_at = self.desk.clock.monotonic()
+                landed, flying = await asyncio.wait(
+                    flying, timeout=KEEP_LEASE_EVERY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                done = [task.result() for task in landed]
+        finally:
+            for task in flying:
+                task.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
+            await target.close()
+        return await asyncio.to_thread(self._result)
+
+    def _lingers(self) -> bool:
+        """Whether to stay though nothing is left to send: more may come, and time is not up."""
+        idle = self.desk.clock.monotonic() - self.busy_at
+        return not self.stop and not self.time_is_up and idle < self.lineup.lingers_seconds
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether it is time to leave the lane to the next run."""
+        lasts = self.lineup.lasts_seconds
+        return lasts is not None and self.desk.clock.monotonic() - self.began > lasts
+
+    def _turn(self, done: list[Settled], room: int, busy: bool) -> list[Claim]:
+        """One transaction: the outcomes that came in are written, and the next parcels marked as under way."""
+        with self.desk.ledger.write() as tx:
+            self._hold(leases.keep(tx, self.lease))
+            self._write_outcomes(tx, done)
+            return [] if self.stop or self.time_is_up else self._next(tx, room, busy)
+
+    def _write_outcomes(self, tx: Tx, done: list[Settled]) -> None:
+        counted = parcels.settle(tx, self.lease, [self._parked_if_hopeless(tx, each) for each in done])
+        self.lineup.settled(tx, counted)
+        for each in counted:
+            self.tally.add(each)
+            if each.outcome.state is ParcelState.SPLIT:
+                parcels.split(tx, each.claim, self._halves(each.claim))
+            if each.outcome.code == NOT_BUILT and self._unbuildable(tx, each.claim):
+                self._hold_delivery(tx, each.claim, each.outcome.text)
+        self._note_health(tx, [each.outcome for each in done])
+        self._hold_hopeless(tx, counted)
+        settle(tx, self.flow, {each.claim.delivery_id for each in counted}, _answered_later(counted))
+
+    def _hold_hopeless(self, tx: Tx, counted: list[Settled]) -> None:
+        """A file of which the beginning was refused, and nothing was taken, is held rather than ground through.
+
+        The beginning is three whole chunks, or 50 single rows. That is our own definition: a wrong path or a wrong
+        column makes the target refuse every row, and should be seen before 100,000 of them are. A file that a person
+        had go on is not held again: the good rows behind its bad beginning are meant to go.
+        """
+        beginning = CHUNKS_BEFORE_HOLDING * self.endpoint.rows if self.operation.can_split else ROWS_BEFORE_HOLDING
+        refused = {each.claim.delivery_id: each.claim for each in counted if each.outcome.state is ParcelState.REJECTED}
+        refused = {number: claim for number, claim in refused.items() if number not in self.tally.taken}
+        for delivery_id, balance in deliveries.balances(tx, list(refused)).items():
+            row = deliveries.by_id(tx, delivery_id)
+            rows = balance.rejected - row.rejected_rows
+            if row.generation == 0 and not balance.acked and balance.open and rows >= beginning:
+                why = f"{self.endpoint.name} refused the first {rows} rows and took none"
+                self._hold_delivery(tx, refused[delivery_id], why)
+
+    def _hold_delivery(self, tx: Tx, claim: Claim, why: str) -> None:
+        why = f"{why}; correct the cause, then trigger the flow with the file and resend = failed to go on"
+        if deliveries.hold(tx, claim.delivery_id, why):
+            self.tally.trouble(claim, f"held, {why}")
+
+    def _parked_if_hopeless(self, tx: Tx, each: Settled) -> Settled:
+        """What is in doubt waits for a person: at once where the policy says so, else after many tries in vain."""
+        if each.outcome.state is not ParcelState.UNKNOWN:
+            return each
+        if self.endpoint.unknown != "park" and not self._tried_in_vain(tx, each.claim):
+            return each
+        text = f"nobody knows whether it took effect after {each.claim.tries} tries: {each.outcome.text}"
+        return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED, code="in_doubt", text=text))
+
+    def _tried_in_vain(self, tx: Tx, claim: Claim) -> bool:
+        """Whether it stays in doubt while its target works: something there succeeded since the try before this.
+
+        In an outage nothing does, however often it is tried; tries made in one do not count.
+        """
+        name, before = self.endpoint.connection, parcels.tried_at(tx, claim.id)
+        if before is None or not targets.worked_since(tx, name, before):
+            return False
+        return 1 + parcels.tries_in_doubt(tx, claim.id, targets.back_since(tx, name)) >= self.endpoint.max_tries
+
+    def _unbuildable(self, tx: Tx, claim: Claim) -> bool:
+        return parcels.tries_with(tx, claim.id, NOT_BUILT) >= self.endpoint.max_tries
+
+    def _halves(self, claim: Claim) -> list[parcels.Span]:
+        staged = self.requests.staged(claim)
+        return halves(staged, view_of(claim.destination, claim.generation), claim.first_row, claim.last_row)
+
+    def _note_health(self, tx: Tx, outcomes: list[Outcome]) -> None:
+        name = self.endpoint.connection
+        if any(outcome.state in ANSWERED and outcome.was_sent for outcome in outcomes):
+            targets.succeeded(tx, name)
+        for outcome in outcomes:
+            if outcome.retry_after is not None:
+                targets.asked_to_wait(tx, name, outcome.retry_after)
+            if outcome.target_failed:
+                targets.failed(tx, name, outcome.text)
+            if outcome.stop:
+                self.stop = outcome.text
+                targets.stopped(tx, name if outcome.stop == "connection" else self.endpoint.name, outcome.text)
+
+    def _next(self, tx: Tx, room: int, busy: bool) -> list[Claim]:
+        """The parcels that may go now; one alone until the target has answered."""
+        health = targets.health(tx, self.endpoint.connection, self.endpoint.name)
+        if health.wait_seconds > 0:
+            why = health.last_error or "it asked for it"
+            self.waiting = f"{self.endpoint.connection} is left alone for {health.wait_seconds:.0f} s: {why}"
+            self.stop = why if health.stopped else ""
+            return []
+        alone = health.failures > 0 or not self.tally.answered
+        if alone and busy:
+            return []
+        claims = self.lineup.next(tx, self.lease, 1 if alone else room)
+        if not claims and not busy and (wait := self.lineup.wait(tx, self.lease)) is not None:
+            self.waiting = f"the next try is due in {wait:.0f} s. {self.tally.setback}".rstrip(". ")
+        return claims
+
+    async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
+        """Builds and sends one request, and says what came of it."""
+        started = self.desk.clock.monotonic()
+        outcome = await self._outcome(target, claim)
+        return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
+
+    async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:
+        if claim.decided is not None:
+            return claim.decided
+        call = self._build(claim) if claim.sealed else await asyncio.to_thread(self._build, claim)
+        if isinstance(call, Outcome):
+            return call
+        if self.lease_ends - self.desk.clock.monotonic() < LEASE_NEEDED_SECONDS:
+            return Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over")
+        try:
+            if claim.in_doubt and self.endpoint.unknown == "query":
+                known = judge_asked(await target.call(self.requests.question(claim)), claim, self.operation)
+                if known is not None:
+                    return known
+            reply = await target.call(call)
+        except (NotSent, Lost) as error:
+            return judge_failure(error, claim)
+        except Misconfigured as error:
+            return Outcome(
+                ParcelState.PENDING, "misconfigured", str(error), wait_seconds=LONGEST_WAIT_SECONDS, stop="connection"
+            )
+        outcome = judge(reply, claim, self.operation, self.endpoint, self.desk.clock.now())
+        return replace(outcome, text=scrubbed(outcome.text, call.json)) if claim.sealed else outcome
+
+    def _build(self, claim: Claim) -> Call | Outcome:
+        """The request; or, since nothing was sent, an outcome that keeps one bad parcel from stopping the others."""
+        try:
+            return self.requests.build(claim)
+        except Exception as error:
+            return judge_unbuilt(error, claim)
+
+    def _result(self) -> SendResult:
+        with self.desk.ledger.read() as tx:
+            left = parcels.open_rows(tx, self.lease.lane)
+        if self.stop and left:
+            raise Misconfigured(
+                f"{self.endpoint.name} cannot be worked with: {self.stop}",
+                detail=f"{left} rows wait in {self.lease.lane}",
+                fix=f"correct connection {self.endpoint.connection} or the endpoint path, then trigger the flow",
+            )
+        rows = self.tally.rows
+        return SendResult(
+            self.tally.sent, rows.get(ParcelState.ACKED, 0), rows.get(ParcelState.REJECTED, 0),
+            rows.get(ParcelState.PARKED, 0), left, None, self.waiting if left else "", (),
+            tuple(self.tally.troubles.values())[:MOST_TROUBLES], bool(left) and self.time_is_up,
+        )  # fmt: skip
+
+
+def _answered_later(done: list[Settled]) -> set[int]:
+    """Deliveries that the other side has taken without a yes or no: that comes as a message of its own."""
+    return {each.claim.delivery_id for each in done if each.outcome.code == LATER}
