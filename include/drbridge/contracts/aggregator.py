@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drbridge.contracts.fields import Day, SyncRequestId, Text24, Text254, in_order
+from drbridge.contracts.fields import Day, SyncRequestId, Text24, Text254, need_order
 from drbridge.contracts.message import Body, Key, Member, Message, Moment, Part, entity_of, filled, sent
 
 MOST_OFFERINGS = 500
@@ -32,7 +32,7 @@ class ProgramOffering(Member):
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
-        in_order(self.start_date, self.end_date, ("startDate", "endDate"))
+        need_order(self.start_date, self.end_date, ("startDate", "endDate"))
         return self
 
 
@@ -71,7 +71,7 @@ class Aggregator(Message):
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
-        in_order(self.start_date, self.end_date, ("startDate", "endDate"))
+        need_order(self.start_date, self.end_date, ("startDate", "endDate"))
         return self
 
     @property

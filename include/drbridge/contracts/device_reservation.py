@@ -23,7 +23,7 @@ class AttachedFile(Member):
     """What the sender says of the file beside the message, so that a torn one is noticed."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f]+$", max_length=255)]
-    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$", to_lower=True)]
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$", to_lower=True)]
     rows: Annotated[int, Field(strict=True, ge=1)]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drbridge.contracts.fields import DeviceId, HeadEndSystem, NicId, SyncRequestId, Text30, Text254, in_order
+from drbridge.contracts.fields import DeviceId, HeadEndSystem, NicId, SyncRequestId, Text30, Text254, need_order
 from drbridge.contracts.message import Body, Key, Member, Message, Moment, Part, entity_of, sent
 
 MOST_DEVICES = 500
@@ -37,7 +37,7 @@ class SubscriptionInfo(Member):
     def _ends_when_inactive(self) -> Self:
         if self.status == "INACTIVE" and self.end_date_time is None:
             raise ValueError("INACTIVE needs endDateTime")
-        in_order(self.start_date_time, self.end_date_time, ("startDateTime", "endDateTime"))
+        need_order(self.start_date_time, self.end_date_time, ("startDateTime", "endDateTime"))
         return self
 
 

@@ -51,11 +51,11 @@ Count = Annotated[int, Field(strict=True, ge=0, le=999_999)]
 """How many, or how many minutes."""
 
 
-def in_order(start: T | None, end: T | None, names: tuple[str, str]) -> None:
-    """Nothing, when an end that is known is not before its start.
+def need_order(start: T | None, end: T | None, names: tuple[str, str]) -> None:
+    """Returns unless the end is known and before the start.
 
     Raises:
-        ValueError: it is.
+        ValueError: it is; names both.
     """
     if start is not None and end is not None and end < start:
         raise ValueError(f"{names[1]} is before {names[0]}")

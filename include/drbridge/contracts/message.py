@@ -41,6 +41,13 @@ def _in_calendar(moment: datetime) -> datetime:
         raise ValueError("the first and last hours of the calendar have no UTC equivalent") from None
 
 
+def _is_text(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, as JSON's \ud800 makes it
+        return False
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_calendar)]
 """A moment with its offset, kept in UTC; one without an offset is refused."""
 
@@ -76,9 +83,10 @@ class Member(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _databases_hold_it(cls, value: Any) -> Any:
-        if any(isinstance(text, str) and "\0" in text for text in (value if isinstance(value, tuple) else (value,))):
-            raise refusal("nul_character", "the text holds a NUL character")
+    def _can_be_kept(cls, value: Any) -> Any:
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not _is_text(text):
+                raise refusal("not_text", "the text holds a NUL or half a character, which no database keeps")
         return value
 
 
@@ -122,7 +130,7 @@ class Message(Member):
     @classmethod
     def unwrapped(cls, data: Any) -> Any:
         """The message inside the frame that some systems put around it."""
-        return data.get(cls.frame, data) if isinstance(data, Mapping) else data
+        return data.get(cls.frame, data) if cls.frame and isinstance(data, Mapping) else data
 
 
 def entity_of(kind: str, *names: str) -> str:

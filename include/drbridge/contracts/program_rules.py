@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from drbridge.contracts.fields import Count, Day, SyncRequestId, Text254, in_order
+from drbridge.contracts.fields import Count, Day, SyncRequestId, Text254, need_order
 from drbridge.contracts.message import Body, Key, Member, Message, Moment, Part, entity_of, sent
 
 MOST_RULES = 500
@@ -47,7 +47,7 @@ class Rule(Member):
         shortest, longest = self.min_duration_minutes, self.max_duration_minutes
         if shortest is not None and longest is not None and shortest > longest:
             raise ValueError("minDurationMinutes is more than maxDurationMinutes")
-        in_order(self.effective_from, self.effective_to, ("effectiveFrom", "effectiveTo"))
+        need_order(self.effective_from, self.effective_to, ("effectiveFrom", "effectiveTo"))
         return self
 
 
@@ -73,7 +73,7 @@ class ProgramRules(Message):
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
-        in_order(self.start_date, self.end_date, ("startDate", "endDate"))
+        need_order(self.start_date, self.end_date, ("startDate", "endDate"))
         return self
 
     @property

@@ -246,7 +246,12 @@ def test_a_reservation_has_both_times_or_none() -> None:
 def test_a_reservation_ends_after_it_starts() -> None:
     name = "reservationEndDateTime"
     assert found("device_reservation", {name: "2026-07-14T18:00:01Z"}) == []
-    for text in ("2026-07-14T18:00:00Z", "2026-07-14T18:00:00.000Z", "2026-07-14T13:00:00-05:00", "2020-01-01T00:00:00Z"):
+    for text in (
+        "2026-07-14T18:00:00Z",
+        "2026-07-14T18:00:00.000Z",
+        "2026-07-14T13:00:00-05:00",
+        "2020-01-01T00:00:00Z",
+    ):
         assert found("device_reservation", {name: text}) == [(name, "end_before_start")]
 
 
