@@ -24,6 +24,10 @@ GOOD: dict[str, dict[str, str]] = {
         "messageParameters": "SP 9|X", "processedDateTime": "2026-07-14T05:58:11Z",
         "sourceFileName": "ENROLL_SYNC_20260714T040000Z_0042.csv",
     },
+    "device_reservation": {
+        "recordId": "1", "nicId": "44:61:32:aa:01", "headEndSystemId": "ECOBEE",
+        "reservationStartDateTime": "2026-07-14T18:00:00Z", "reservationEndDateTime": "2026-07-14T20:00:00Z",
+    },
     "event_outcome": {
         "recordId": "1", "eventId": "9001", "stageId": "1315", "programId": "1234512345",
         "servicePointId": "1122334455", "nicId": "44:61:32:aa:01", "headEndSystemId": "ECOBEE", "outcome": "SUCCESS",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -11,7 +11,7 @@ import polars as pl
 from drbridge.contracts.contract import Contract, Dated, Warn, stamp_in
 from drbridge.contracts.kinds import Code, Instant, LongText, Text
 from drbridge.contracts.problems import Flaw
-from drbridge.contracts.rows import Row, column, in_order
+from drbridge.contracts.rows import Row, column, in_order, in_utc
 
 OUTCOMES = {
     "SUCCESS": "D1SP", "OVERRIDE": "D1IO", "NON_RESPONSIVE": "D1ND",
@@ -77,7 +77,7 @@ def to_post_outcome(fields: Mapping[str, str | None], event_key: Literal["stage"
         "nicId": fields["nicId"],
         "outcome": outcome,
     }
-    item |= {name: _in_utc(text) for name in TIMES if (text := fields.get(name))}
+    item |= {name: in_utc(text) for name in TIMES if (text := fields.get(name))}
     if (message := fields.get("errorMessage")) and outcome != "D1SP":
         item["errorMessage"] = message[:LONGEST_MESSAGE]
     return item
@@ -88,14 +88,6 @@ def to_post_outcome_list(
 ) -> dict[str, Any]:
     """The body of Post Event Outcome for accepted rows."""
     return {"postOutcomeList": [to_post_outcome(fields, event_key) for fields in rows]}
-
-
-def _in_utc(text: str) -> str:
-    moment = Instant().parse(text)
-    try:
-        return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
-    except OverflowError:  # the first or last hours of the calendar have no UTC equivalent
-        return text
 
 
 CONTRACT = Contract(

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from drbridge.contracts.message import Body, Key, Message, Moment, Part, filled, iso
+from drbridge.contracts.message import Body, Key, Message, Moment, Part, entity_of, filled, iso
 
 Status = Literal["SCHEDULED", "IN PROGRESS", "COMPLETED", "CANCELED"]
 EventKey = Literal["stage", "event"]
@@ -85,13 +85,13 @@ class EventStatus(Message):
 
 
 def stage_entity(event_id: str, stage_id: str) -> str:
-    """What all messages about one stage speak of."""
-    return f"stage {event_id} {stage_id}"
+    """A stage, as the ledger names what requests speak of."""
+    return entity_of("stage", event_id, stage_id)
 
 
 def event_entity(event_id: str) -> str:
-    """What the cancellation of a whole event speaks of."""
-    return f"event {event_id}"
+    """A whole event, likewise."""
+    return entity_of("event", event_id)
 
 
 def to_create_program_event(message: EventStatus, event_key: EventKey) -> Body:

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
+from drbridge.contracts.kinds import Instant, refusal
+
 Body = dict[str, Any]
+
+
+def _written_out(given: Any) -> Any:
+    """A number is no time: nobody said what it counts, and from when."""
+    if isinstance(given, str):
+        return Instant().parse(given)
+    if isinstance(given, datetime):
+        return given
+    raise refusal("not_a_time", "not a date and time as in 2026-07-14T18:00:00Z")
 
 
 def _in_calendar(moment: datetime) -> datetime:
@@ -20,7 +41,14 @@ def _in_calendar(moment: datetime) -> datetime:
         raise ValueError("the first and last hours of the calendar have no UTC equivalent") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_calendar)]
+def _is_text(text: str) -> bool:
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, as JSON's \ud800 makes it
+        return False
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_calendar)]
 """A moment with its offset, kept in UTC; one without an offset is refused."""
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=120)]
@@ -46,6 +74,21 @@ class Member(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_absent(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        return {name: value for name, value in data.items() if value is not None and value != ""}
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_kept(cls, value: Any) -> Any:
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not _is_text(text):
+                raise refusal("not_text", "the text holds a NUL or half a character, which no database keeps")
+        return value
+
 
 class Message(Member):
     """One message as its sender publishes it.
@@ -53,10 +96,12 @@ class Message(Member):
     Attributes:
         noun: its name in systems.toml, in the ledger, in the path of the inbox.
         title: what it is, for the pages that describe it.
+        frame: the member that some senders put around it; empty when none does.
     """
 
     noun: ClassVar[str]
     title: ClassVar[str]
+    frame: ClassVar[str] = ""
 
     @property
     def number(self) -> str:
@@ -85,12 +130,36 @@ class Message(Member):
     @classmethod
     def unwrapped(cls, data: Any) -> Any:
         """The message inside the frame that some systems put around it."""
-        return data
+        return data.get(cls.frame, data) if cls.frame and isinstance(data, Mapping) else data
+
+
+def entity_of(kind: str, *names: str) -> str:
+    """Whom a request speaks of, as one text: different names never make the same, whatever is in them."""
+    return " ".join((kind, *(quote(name, safe=":-._~") for name in names)))
 
 
 def iso(moment: datetime) -> str:
     """A moment as the other systems' REST services take it: 2026-07-14T20:00:00Z."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def sent(member: Member) -> Body:
+    """A message, or a group of its fields, as it goes out: under the names of the other side, times in UTC.
+
+    Fields without a value are left out.
+    """
+    body: Body = _plain(member.model_dump(by_alias=True, exclude_defaults=True))
+    return body
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def filled(fields: Mapping[str, Any]) -> Body:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, mo
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from drbridge.contracts.kinds import Kind
+from drbridge.contracts.kinds import Instant, Kind
 from drbridge.contracts.problems import Flaw
 
 
@@ -89,3 +89,12 @@ def in_order(start: pl.Expr, end: pl.Expr) -> pl.Expr:
     same_offset = start.str.slice(19) == end.str.slice(19)
     whole_seconds = start.str.len_bytes().is_in([20, 25]) & end.str.len_bytes().is_in([20, 25])
     return whole_seconds & same_offset & (start <= end)
+
+
+def in_utc(text: str) -> str:
+    """An accepted moment as the other systems' REST services take it: in UTC, fractions of seconds as they came."""
+    moment = Instant().parse(text)
+    try:
+        return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+    except OverflowError:  # the first or last hours of the calendar have no UTC equivalent
+        return text

@@ -18,7 +18,7 @@ OTHER_FIELD = {
     "device_score": {"deviceScore": "0.5"}, "enrollment_sync": {"status": "INACTIVE"},
     "enrollment_ack": {"messageNumber": "2"}, "event_outcome": {"outcome": "OVERRIDE"},
     "load_forecast": {"TotalKwReductionAvg": "0.9001"}, "kwh_avoided": {"TotalKwh": "76.00"},
-    "kw_drop": {"MaxKwDrop": "20.0"},
+    "kw_drop": {"MaxKwDrop": "20.0"}, "device_reservation": {"recordId": "2"},
 }  # fmt: skip
 
 

@@ -92,6 +92,7 @@ def test_an_error_without_category_gets_the_configured_one() -> None:
     ("enrollment_ack", "ENROLL_ACK_20260714T060000Z_1.csv.gz", datetime(2026, 7, 14, 6, tzinfo=UTC)),
     ("event_outcome", "EVENT_OUTCOME_20260714T235959Z_4711.csv", datetime(2026, 7, 14, 23, 59, 59, tzinfo=UTC)),
     ("load_forecast", "LOAD_FORECAST_20260714_20260713T030000Z.csv", datetime(2026, 7, 14, tzinfo=UTC)),
+    ("device_reservation", "RESERVE_9001_1315_4712.csv", None),
     ("device_score", "SDCSE_20260714_00.csv", None), ("kwh_avoided", "KWH_AVOIDED_20260714T060000Z_1.csv", None),
     ("kw_drop", "KW_DROP_20260714T060000Z_1.csv", None),
     ("event_outcome", "EVENT_OUTCOME_20260732T235959Z_4711.csv", None), ("event_outcome", "../\n", None),

@@ -236,6 +236,25 @@ def test_participation_does_not_end_before_it_starts() -> None:
     assert found("event_outcome", {name: "2026-07-14T18:30:00+01:00"}) == [(name, "end_before_start")]
 
 
+def test_a_reservation_has_both_times_or_none() -> None:
+    start, end = "reservationStartDateTime", "reservationEndDateTime"
+    assert found("device_reservation", {start: "", end: ""}) == []
+    assert found("device_reservation", {start: ""}) == [(start, "missing")]
+    assert found("device_reservation", {end: ""}) == [(end, "missing")]
+
+
+def test_a_reservation_ends_after_it_starts() -> None:
+    name = "reservationEndDateTime"
+    assert found("device_reservation", {name: "2026-07-14T18:00:01Z"}) == []
+    for text in (
+        "2026-07-14T18:00:00Z",
+        "2026-07-14T18:00:00.000Z",
+        "2026-07-14T13:00:00-05:00",
+        "2020-01-01T00:00:00Z",
+    ):
+        assert found("device_reservation", {name: text}) == [(name, "end_before_start")]
+
+
 def test_a_long_error_message_is_taken() -> None:
     assert found("event_outcome", {"errorMessage": "x" * 100_000}) == []
 

@@ -1,0 +1,110 @@
+"""Aggregators: companies that bring many customers' devices, from DACS to DERMS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from drbridge.contracts.fields import Day, SyncRequestId, Text24, Text254, need_order
+from drbridge.contracts.message import Body, Key, Member, Message, Moment, Part, entity_of, filled, sent
+
+MOST_OFFERINGS = 500
+
+
+class Contact(Member):
+    """Whom to call."""
+
+    contact_id: Text254 | None = None
+    name: Text254 | None = None
+    email: Text254 | None = None
+    phone: Text24 | None = None
+
+
+class ProgramOffering(Member):
+    """A program the aggregator offers to its customers."""
+
+    program_code: Text254
+    start_date: Day | None = None
+    end_date: Day | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        need_order(self.start_date, self.end_date, ("startDate", "endDate"))
+        return self
+
+
+class Certification(Member):
+    """A proof that the aggregator may do it."""
+
+    type: Text254 | None = None
+    number: Text254 | None = None
+    expiry_date: Day | None = None
+
+
+class Aggregator(Message):
+    """An aggregator as it is after a change (our definition; the payload is not published).
+
+    DACS sends nothing when one is deleted: a nightly comparison finds that. changeDateTime is required: without it
+    nobody could tell which of two messages is the newer.
+    """
+
+    noun: ClassVar[str] = "aggregator"
+    title: ClassVar[str] = "Aggregator"
+
+    sync_request_id: SyncRequestId = Field(serialization_alias="dacsMessageId")
+    change_date_time: Moment = Field(exclude=True)
+    aggregator_id: Key | None = None
+    external_reference_id: Key
+    external_system: Text254 | None = None
+    our_name_in_their_system: Text254 | None = None
+    service_provider_type: Text254 | None = None
+    status: Literal["ACTIVE", "INACTIVE"]
+    start_date: Day | None = None
+    end_date: Day | None = None
+    contact: Contact = Contact()
+    program_offerings: Annotated[tuple[ProgramOffering, ...], Field(max_length=MOST_OFFERINGS)] = ()
+    certification: Certification = Certification()
+    protocol: Literal["IEEE2030.5", "OPENADR", "OTHER"] | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        need_order(self.start_date, self.end_date, ("startDate", "endDate"))
+        return self
+
+    @property
+    def number(self) -> str:
+        return self.sync_request_id
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.change_date_time
+
+    def parts(self) -> Sequence[Part]:
+        """One, about the aggregator."""
+        return (Part(entity_of("aggregator", self.external_reference_id), self.change_date_time),)
+
+
+def to_derms_aggregator(message: Aggregator) -> Body:
+    """The body of DERMS's aggregator service."""
+    return sent(message)
+
+
+def to_derms_aggregator_removed(
+    aggregator_id: str | None, external_reference_id: str, end_date: date, number: str
+) -> Body:
+    """The same for an aggregator that DACS no longer has.
+
+    Args:
+        end_date: the day on which its absence was found.
+        number: our own number of the message.
+    """
+    return filled({
+        "dacsMessageId": number,
+        "aggregatorId": aggregator_id,
+        "externalReferenceId": external_reference_id,
+        "status": "INACTIVE",
+        "endDate": end_date.isoformat(),
+    })
