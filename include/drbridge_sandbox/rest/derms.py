@@ -1,19 +1,22 @@
-"""The DERMS as far as its REST services are called: device scores, load forecasts, acknowledgements."""
+"""The DERMS as far as its REST services are called: files, acknowledgements, and what DACS wants it to know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, BinaryIO, Literal
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from drbridge_sandbox.rest import aggregators, availability, customers, device_status, enrollment_syncs, program_rules
 from drbridge_sandbox.rest.answers import Answer, Refused
 from drbridge_sandbox.rest.auth import OAuthError
-from drbridge_sandbox.rest.hall import Hall
+from drbridge_sandbox.rest.bodies import need_not_refused, parsed
+from drbridge_sandbox.rest.hall import Hall, is_late
 from drbridge_sandbox.rest.memory import Effect, Tx
+from drbridge_sandbox.rest.msg_ack import Verdict, answer
 from drbridge_sandbox.rest.tables import Column, Row, count, moment, number, one_of, past_moment, read_table, text
 
 SCORE_COLUMNS = (
@@ -47,6 +50,7 @@ AVERAGE_TOLERANCE = 0.0010001
 
 AckCode = Literal["SUCCESS", "ERROR", "FAILURE"]
 Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+Decide = Callable[[Tx, bytes, frozenset[str]], Verdict]
 FileRead = Callable[[BinaryIO, frozenset[str]], Iterator[Effect]]
 
 
@@ -74,6 +78,17 @@ class Acknowledgement(BaseModel):
     responses: list[AckResponse]
 
 
+VERDICTS: Mapping[str, tuple[str, Decide]] = {
+    "/enroll": ("enroll", enrollment_syncs.take),
+    "/status_check": ("statusCheck", device_status.check),
+    "/programs": ("programs", program_rules.take),
+    "/aggregators": ("aggregators", aggregators.take),
+    "/optOuts": ("optOuts", availability.opt_out),
+    "/unavailabilities": ("unavailabilities", availability.be_unavailable),
+}
+MAY_BE_LATE = ("/enroll", "/programs", "/aggregators")
+
+
 def build(hall: Hall) -> None:
     """Adds the services of the DERMS to its app."""
     app = hall.app
@@ -98,6 +113,37 @@ def build(hall: Hall) -> None:
     @app.post("/acks")
     async def acks(request: Request) -> Response:
         return await hall.take_json(request, "acks", _take_ack)
+
+    @app.post("/customers")
+    async def customer_file(request: Request) -> Response:
+        return await hall.take_file(request, "customers", customers.take)
+
+    for path, (operation, decide) in VERDICTS.items():
+        _decide_at(hall, path, operation, decide)
+    _build_questions(hall)
+
+
+def _decide_at(hall: Hall, path: str, operation: str, decide: Decide) -> None:
+    @hall.app.post(path)
+    async def take(request: Request) -> Response:
+        late = path in MAY_BE_LATE and is_late(request.scope)
+
+        def act(tx: Tx, body: bytes, refused: frozenset[str]) -> Answer:
+            return answer(tx, decide(tx, body, refused), late)
+
+        return await hall.take_json(request, operation, act)
+
+
+def _build_questions(hall: Hall) -> None:
+    app = hall.app
+
+    @app.get("/programs")
+    async def programs(request: Request) -> Response:
+        return await hall.look(request, program_rules.list_of)
+
+    @app.get("/aggregators")
+    async def der_aggregators(request: Request) -> Response:
+        return await hall.look(request, aggregators.list_of)
 
     @app.get("/health")
     async def health(request: Request) -> dict[str, str]:
@@ -131,7 +177,7 @@ def _scores(file: BinaryIO, refused: frozenset[str]) -> Iterator[Effect]:
         for row in rows:
             entity = f"{row[head_end]}/{row[nic]}/{row[program]}"
             if refused:
-                _need_not_refused(refused, entity, row[nic])
+                need_not_refused(refused, entity, row[nic])
             yield Effect(f"{entity}/{row[when]}", entity, f"{row[score]},{row[flag]}", _stamp(row[when]))
 
 
@@ -145,7 +191,7 @@ def _forecasts(file: BinaryIO, refused: frozenset[str]) -> Iterator[Effect]:
             _check_forecast(row, at, values, done)
             program, point, start = row[at["ProgramId"]], row[at["SPId"]], _stamp(row[at["ForecastStartTime"]])
             entity = f"{program}/{point}/{start}"
-            _need_not_refused(refused, entity, point)
+            need_not_refused(refused, entity, point)
             told = ",".join(row[each] for each in values).rstrip(",")
             yield Effect(entity, entity, told, _stamp(row[at["ForecastRunTime"]]))
 
@@ -164,22 +210,13 @@ def _check_forecast(row: Row, at: dict[str, int], values: list[int], number_: in
         raise Refused(400, f"Row {number_}: {average} is not the average of the values")
 
 
-def _need_not_refused(refused: frozenset[str], *keys: str) -> None:
-    if not refused.isdisjoint(keys):
-        raise Refused(400, f"{keys[0]} is refused")
-
-
 @lru_cache(maxsize=1 << 16)
 def _stamp(value: str) -> str:
     return moment(value).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _take_ack(tx: Tx, body: bytes, refused: frozenset[str]) -> Answer:
-    try:
-        ack = TypeAdapter(Acknowledgement).validate_json(body)
-    except ValidationError as error:
-        texts = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)]
-        raise Refused(400, f"The acknowledgement is not as agreed: {texts[0]}", texts) from error
-    _need_not_refused(refused, ack.messageId)
+    ack = parsed(Acknowledgement, body)
+    need_not_refused(refused, ack.messageId)
     tx.effects("ack", [Effect(ack.messageId, ack.messageId, f"{ack.ackType},{len(ack.responses)}")])
     return Answer(200, {"messageId": ack.messageId, "status": "RECEIVED"}, rows=1)
