@@ -86,7 +86,7 @@ def _unpacked(file: BinaryIO) -> Iterator[IO[bytes]]:
     start = file.read(4)
     file.seek(0)
     if start[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=file) as member:
+        with gzip.GzipFile(fileobj=file, mode="rb") as member:
             yield cast("IO[bytes]", member)
     elif start == b"PK\x03\x04":
         with zipfile.ZipFile(file) as archive:

@@ -53,6 +53,13 @@ class Hall:
         async def take(request: Request) -> Response:
             return await self.take_json(request, operation, act)
 
+    def take_file_at(self, path: str, operation: str, act: FileAct) -> None:
+        """Adds a service that takes POST requests with a file."""
+
+        @self.app.post(path)
+        async def take(request: Request) -> Response:
+            return await self.take_file(request, operation, act)
+
     async def look(self, request: Request, find: Callable[[Records], Any]) -> Response:
         """Answers a question about what the service keeps."""
         self.doorman.admit(request.headers.get("authorization"))
