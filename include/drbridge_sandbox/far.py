@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -100,6 +100,36 @@ class Far:
         """Makes sync requests wait for their acknowledgement in DACS; known ones keep their state."""
         new: int = self._ask("POST", "seed", {"sync_requests": list(sync_requests)})
         return new
+
+    def records(self, kind: str, start: str = "") -> dict[str, dict[str, Any]]:
+        """What the service keeps of a kind, by id in order; only ids that begin with `start`."""
+        found: dict[str, dict[str, Any]] = self._ask("GET", f"records/{kind}", start=start)
+        return found
+
+    def plant(self, kind: str, values: Mapping[str, Mapping[str, Any]]) -> int:
+        """Puts records there by hand: `customer`, `aggregator`, `device_communication`, ..."""
+        planted: int = self._ask("POST", f"records/{kind}", values)
+        return planted
+
+    def uproot(self, kind: str, ids: Sequence[str]) -> int:
+        """Takes records away by hand, as a user who deletes them; returns how many there were."""
+        gone: int = self._ask("DELETE", f"records/{kind}", list(ids))
+        return gone
+
+    def know_customers(self, person_ids: Iterable[str]) -> int:
+        """Makes customers known; from then on the service refuses to enroll any other."""
+        return self.plant("customer", {each: {} for each in person_ids})
+
+    def program_event_steps(self, stage_id: str) -> list[tuple[str, bool]]:
+        """The steps of a program event in the order in which DACS was asked for them, and whether it took each."""
+        steps = self.records("program_event_step", f"{stage_id}/").values()
+        return [(each["step"], each["taken"]) for each in steps]
+
+    def why_not_reservable(self, nic_id: str, head_end_system: str, start: str, end: str, event_id: str = "") -> str:
+        """Why the DERMS may not reserve a device in a window (ISO 8601 times); empty when it may."""
+        answer = self._ask("GET", "reservable", nicId=nic_id, headEndSystem=head_end_system, start=start, end=end,
+                           eventId=event_id)  # fmt: skip
+        return str(answer["why"])
 
     def revoke_tokens(self) -> None:
         """Makes every token given so far worthless."""

@@ -27,28 +27,33 @@ class Refused(Exception):
         detail: one sentence a person can act on.
         messages: what is wrong, item by item.
         headers: sent with the refusal.
+        number: of the message in the product's message table, where it is published.
     """
 
     def __init__(
-        self, status: int, detail: str, messages: Sequence[str] = (), headers: Mapping[str, str] | None = None
-    ) -> None:
+        self, status: int, detail: str, messages: Sequence[str] = (), headers: Mapping[str, str] | None = None,
+        number: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(detail)
         self.status, self.detail, self.messages, self.headers = status, detail, tuple(messages), headers or {}
+        self.number = number
 
     @property
     def answer(self) -> Answer:
-        return Answer(self.status, problem(self.status, self.detail, self.messages), self.headers)
+        return Answer(self.status, problem(self.status, self.detail, self.messages, self.number), self.headers)
 
 
-def problem(status: int, detail: str, messages: Sequence[str] = ()) -> dict[str, Any]:
+def problem(status: int, detail: str, messages: Sequence[str] = (), number: int | None = None) -> dict[str, Any]:
     """The problemDetailDocument of a refusal; at most 100 messages are named."""
     document: dict[str, Any] = {
         "type": f"{PROBLEM_TYPE}{status}", "title": TITLES.get(status, "Refused"), "httpStatus": status,
         "detail": detail,
     }  # fmt: skip
-    if messages:
+    if number is not None:
+        document["serverMessage"] = [{"sequence": 1, "messageNumber": number, "messageText": detail}]
+    elif messages:
         document["serverMessage"] = [
-            {"sequence": number, "messageText": text} for number, text in enumerate(messages[:100], 1)
+            {"sequence": place, "messageText": text} for place, text in enumerate(messages[:100], 1)
         ]
     return {"problemDetailDocument": document}
 

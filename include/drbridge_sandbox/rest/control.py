@@ -10,6 +10,7 @@ from fastapi import Body, FastAPI, HTTPException, Query
 
 from drbridge_sandbox.rest.faults import Fault
 from drbridge_sandbox.rest.gate import Gate
+from drbridge_sandbox.rest.planning import Wanted, why_not
 
 T = TypeVar("T")
 
@@ -79,6 +80,23 @@ def build(gates: Mapping[str, Gate]) -> FastAPI:
     @app.post("/_sandbox/{system}/seed")
     async def seed(system: str, sync_requests: Annotated[list[str], Body(embed=True)]) -> int:
         return await ask(system, lambda memory: memory.seed_sync_requests(sync_requests))
+
+    @app.get("/_sandbox/{system}/records/{kind}")
+    async def records(system: str, kind: str, start: str = "") -> dict[str, dict[str, Any]]:
+        return await ask(system, lambda memory: memory.records.all(kind, start))
+
+    @app.post("/_sandbox/{system}/records/{kind}")
+    async def plant(system: str, kind: str, values: Annotated[dict[str, dict[str, Any]], Body()]) -> int:
+        return await ask(system, lambda memory: memory.plant(kind, values))
+
+    @app.delete("/_sandbox/{system}/records/{kind}")
+    async def uproot(system: str, kind: str, ids: Annotated[list[str], Body()]) -> int:
+        return await ask(system, lambda memory: memory.uproot(kind, ids))
+
+    @app.get("/_sandbox/derms/reservable")
+    async def reservable(wanted: Annotated[Wanted, Query()]) -> dict[str, Any]:
+        why = await ask("derms", lambda memory: why_not(memory.records, wanted))
+        return {"reservable": not why, "why": why}
 
     @app.post("/_sandbox/{system}/tokens")
     async def tokens(system: str, lifetime: Annotated[float | None, Query(gt=0)] = None, revoke: bool = False) -> None:

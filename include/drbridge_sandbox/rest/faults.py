@@ -10,6 +10,8 @@ error_in_200    it answers 200 with an error inside, without acting
 html            it answers 200 with a page for humans, without acting
 redirect        it answers 302 to another address, without acting
 reject_keys     it refuses requests that name one of these keys        keys
+late            the DERMS acts and answers 202: its yes or no, kept as
+                record `late_verdict`, is to come later by a call
 """
 
 from __future__ import annotations
@@ -20,7 +22,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 FaultName = Literal[
-    "slow", "status", "error_after", "drop_before", "drop_after", "error_in_200", "html", "redirect", "reject_keys"
+    "slow",
+    "status",
+    "error_after",
+    "drop_before",
+    "drop_after",
+    "error_in_200",
+    "html",
+    "redirect",
+    "reject_keys",
+    "late",
 ]
 
 

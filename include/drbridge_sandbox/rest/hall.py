@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from hashlib import sha256
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -17,6 +17,7 @@ from drbridge_sandbox.rest.answers import Answer, Refused
 from drbridge_sandbox.rest.auth import Doorman
 from drbridge_sandbox.rest.faults import Dial, Fault
 from drbridge_sandbox.rest.memory import Heard, Memory, Tx
+from drbridge_sandbox.rest.records import Records
 
 MOST_JSON_BYTES = 10 << 20
 MOST_FILE_BYTES = 1 << 30
@@ -44,6 +45,26 @@ class Hall:
             raise Refused(413, f"The body is larger than {MOST_JSON_BYTES} bytes")
         heard = _heard(request, operation, sha256(body).hexdigest(), len(body))
         return await self._handle(request, heard, lambda tx: act(tx, body, refused_keys(request.scope)))
+
+    def take_json_at(self, path: str, operation: str, act: JsonAct) -> None:
+        """Adds a service that takes POST requests with a JSON body."""
+
+        @self.app.post(path)
+        async def take(request: Request) -> Response:
+            return await self.take_json(request, operation, act)
+
+    def take_file_at(self, path: str, operation: str, act: FileAct) -> None:
+        """Adds a service that takes POST requests with a file."""
+
+        @self.app.post(path)
+        async def take(request: Request) -> Response:
+            return await self.take_file(request, operation, act)
+
+    async def look(self, request: Request, find: Callable[[Records], Any]) -> Response:
+        """Answers a question about what the service keeps."""
+        self.doorman.admit(request.headers.get("authorization"))
+        loop = asyncio.get_running_loop()
+        return JSONResponse(await loop.run_in_executor(self.memory.worker, find, self.memory.records))
 
     async def take_file(self, request: Request, operation: str, act: FileAct) -> Response:
         """Handles a file attached as multipart/form-data part `file`; it lies on disk while it is read."""
@@ -78,6 +99,11 @@ def faults_of(scope: Scope) -> list[Fault]:
 def refused_keys(scope: Scope) -> frozenset[str]:
     """Business keys the dial has the service refuse."""
     return frozenset().union(*(fault.keys for fault in faults_of(scope) if fault.name == "reject_keys"))
+
+
+def is_late(scope: Scope) -> bool:
+    """Whether the dial has the service keep its verdict for later."""
+    return any(fault.name == "late" for fault in faults_of(scope))
 
 
 def _wants(request: Request, media_type: str) -> None:

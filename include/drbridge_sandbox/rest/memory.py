@@ -1,4 +1,4 @@
-"""What a service remembers, through restarts: requests, answers given under a key, effects per business key."""
+"""What a service remembers, through restarts: requests, answers by key, effects by business key, records."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drbridge_sandbox.rest.answers import Answer, Refused
+from drbridge_sandbox.rest.records import LAST_CHARACTER, RECORD_TABLE, Record, Records
 
-TABLES = """
+TABLES = (
+    """
 create table if not exists requests (
     seq integer primary key, at real not null, method text not null, path text not null, operation text not null,
     idempotency_key text, status integer, replayed integer not null, sha256 text not null, bytes integer not null,
@@ -27,6 +29,8 @@ create table if not exists effects (
     heard_seq integer not null, primary key (noun, key)) without rowid;
 create table if not exists sync_requests (id text primary key, state text not null) without rowid;
 """
+    + RECORD_TABLE
+)
 
 UPSERT = """
 insert into effects values (?, ?, ?, ?, ?, 1, 1, :seq, :seq, :seq) on conflict (noun, key) do update set
@@ -88,8 +92,8 @@ class Effect(NamedTuple):
 class Tx:
     """The memory while one request is acted on; all of it is kept, or nothing."""
 
-    def __init__(self, db: sqlite3.Connection, seq: int) -> None:
-        self.db, self.seq = db, seq
+    def __init__(self, db: sqlite3.Connection, seq: int, file_name: str) -> None:
+        self.db, self.seq, self.file_name, self.records = db, seq, file_name, Records(db)
 
     def effects(self, noun: str, found: Iterable[Effect]) -> int:
         """Notes effects; one that says nothing new changes nothing. Returns how many rows there were."""
@@ -102,6 +106,11 @@ class Tx:
         """How many different things this request has named."""
         sql = "select count(distinct entity) from effects where noun = ? and heard_seq = ?"
         return int(self.db.execute(sql, (noun, self.seq)).fetchone()[0])
+
+    def keys(self, noun: str, start: str) -> list[str]:
+        """Keys of a noun that begin with `start`."""
+        sql = "select key from effects where noun = ? and key >= ? and key < ?"
+        return [row[0] for row in self.db.execute(sql, (noun, start, start + LAST_CHARACTER))]
 
     def sync_state(self, sync_request_id: str) -> str | None:
         """The state of a sync request, or None when there is none of that id."""
@@ -123,6 +132,7 @@ class Memory:
         for pragma in ("journal_mode = wal", "synchronous = off", "cache_size = -65536", "temp_store = memory"):
             self.db.execute(f"pragma {pragma}")
         self.db.executescript(TABLES)
+        self.records = Records(self.db)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -160,7 +170,7 @@ class Memory:
     def _act(self, heard: Heard, act: Callable[[Tx], Answer], seq: int) -> Answer:
         self.db.execute("savepoint act")
         try:
-            answer = act(Tx(self.db, seq))
+            answer = act(Tx(self.db, seq, heard.file_name))
         except Refused as refused:
             self.db.execute("rollback to act")
             answer = refused.answer
@@ -191,10 +201,20 @@ class Memory:
             sql = "insert or ignore into sync_requests values (?, 'PENDING')"
             return self.db.executemany(sql, ((each,) for each in ids)).rowcount
 
+    def plant(self, kind: str, values: dict[str, Record]) -> int:
+        """Puts records there by hand; returns how many."""
+        with self._transaction():
+            return self.records.keep_all(kind, values.items())
+
+    def uproot(self, kind: str, ids: Iterable[str]) -> int:
+        """Takes records away by hand; returns how many there were."""
+        with self._transaction():
+            return self.records.drop(kind, ids)
+
     def reset(self) -> None:
         """Forgets everything."""
         with self._transaction():
-            for table in ("requests", "answers", "effects", "sync_requests"):
+            for table in ("requests", "answers", "effects", "sync_requests", "records"):
                 self.db.execute(f"delete from {table}")  # noqa: S608 - fixed names
 
     def counts(self) -> dict[str, Any]:
