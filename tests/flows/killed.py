@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from drbridge.adapters.outside import ConnectionsOutside, environment_connection
-from drbridge.exchange import relay, send
+from drbridge.exchange import relay, sender
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import Staging
 from drbridge.ledger.database import Ledger
@@ -22,14 +22,14 @@ def die(*_: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_when_something_was_sent(sender: send._Sender, _tx: Any, done: list[Any]) -> None:
+def die_when_something_was_sent(_sender: sender.Sender, _tx: Any, done: list[Any]) -> None:
     if done:
         die()
 
 
 def main(flow: str, step: str) -> None:
     if step == "send":
-        send._Sender._write_outcomes = die_when_something_was_sent  # type: ignore[method-assign]
+        sender.Sender._write_outcomes = die_when_something_was_sent  # type: ignore[method-assign]
     else:
         relay._Relay._settle = die  # type: ignore[method-assign]
     folder = Path(os.environ["DRBRIDGE_TEST_FOLDER"])

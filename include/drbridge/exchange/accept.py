@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from drbridge.contracts import Message
+from drbridge.contracts import MESSAGES, Message
 from drbridge.contracts.event_status import EventStatus
 from drbridge.errors import Misconfigured
 from drbridge.exchange.desk import Desk
@@ -28,19 +28,35 @@ class Post:
     """A message as it came, valid.
 
     Attributes:
+        data: the message as it was written; `message` is what we read in it.
         caller: who sent it, by the name it signed in with.
-        digest: sha256 of its content, however it was spelled.
     """
 
     message: Message
+    data: dict[str, Any]
     caller: str
-    digest: str
-    bytes: int
 
     @property
     def number(self) -> str:
         """What its sender is told it is called."""
         return number_of(self.message.noun, self.message.number)
+
+    @property
+    def digest(self) -> str:
+        """sha256 of its content: the same however its members are ordered and spaced."""
+        return sha256(_text(self.data)).hexdigest()
+
+
+def read(noun: str, data: Any, caller: str) -> Post:
+    """A message as it came, with or without the frame that some systems put around it.
+
+    Raises:
+        pydantic.ValidationError: it is not as agreed.
+    """
+    kind = MESSAGES[noun]
+    inside = kind.unwrapped(data)
+    message = kind.model_validate(inside)
+    return Post(message, inside, caller)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +66,6 @@ class Receipt:
     number: str
     is_new: bool = False
     is_other: bool = False
-
-
-def digest_of(data: Any) -> str:
-    """sha256 of a JSON value: the same however its members are ordered and spaced."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return sha256(text.encode()).hexdigest()
 
 
 def accept(desk: Desk, posts: Sequence[Post]) -> list[Receipt]:
@@ -83,16 +93,21 @@ def _receipt(post: Post, digest: str | None) -> Receipt:
 
 
 def _letter(desk: Desk, tx: Tx, post: Post) -> Letter:
-    message = post.message
+    message, data = post.message, post.data
     if isinstance(message, EventStatus):
         message = _with_its_stages(tx, desk.seal, message)
+        data = data | {"stages": list(message.stages)}
+    content = _text(data)
     return Letter(
-        noun=message.noun, number=post.number, sha256=post.digest,
-        sealed=desk.seal.close(message.model_dump_json(by_alias=True, exclude_none=True).encode()),
-        bytes=post.bytes, caller=post.caller, business_at=message.happened_at.timestamp(),
-        belongs_to=_group(message), parts=[(part.entity, part.order_at.timestamp()) for part in message.parts()],
+        noun=message.noun, number=post.number, sha256=post.digest, sealed=desk.seal.close(content), bytes=len(content),
+        caller=post.caller, business_at=message.happened_at.timestamp(), belongs_to=_group(message),
+        parts=[(part.entity, part.order_at.timestamp()) for part in message.parts()],
         bound=[_bound(flow, message) for flow in _flows(desk, message)],
     )  # fmt: skip
+
+
+def _text(data: Any) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _flows(desk: Desk, message: Message) -> list[Flow]:

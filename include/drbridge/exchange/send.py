@@ -65,15 +65,16 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
             if work.by_hand:
                 targets.try_again_now(tx, endpoint.connection, endpoint.name)
                 parcels.hurry(tx, lane)
-        return asyncio.run(Sender(desk, flow, endpoint, lease, _lineup(desk, flow, endpoint)).run())
+        return asyncio.run(Sender(desk, flow, endpoint, lease, _lineup(desk, flow, endpoint, work)).run())
 
 
-def _lineup(desk: Desk, flow: Flow, endpoint: Endpoint) -> Lineup:
+def _lineup(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> Lineup:
     """Chunks of files keep the order of the files; messages and answers go side by side."""
     if endpoint.name == flow.answer:
         return SideBySide(desk, lingers_seconds=0.0)
     if flow.message:
-        return SideBySide(desk, LINGER_SECONDS if endpoint.name == flow.deliver[-1] else 0.0)
+        waits_for_more = not work.by_hand and endpoint.name == flow.deliver[-1]
+        return SideBySide(desk, LINGER_SECONDS if waits_for_more else 0.0)
     return FileByFile()
 
 
