@@ -160,7 +160,9 @@ messages = Table(
     Column("belongs_to", String(40)),
     Column("caller", Text, nullable=False),
     Column("received_at", Float, nullable=False),
+    Column("file_name", Text),
     Index(None, "belongs_to"),
+    Index(None, "file_name"),
 )
 
 # What the other side has last of an entity of a lane, as far as we know: whatever is older than that does not go.

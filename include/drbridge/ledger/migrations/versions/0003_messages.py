@@ -25,10 +25,12 @@ def upgrade() -> None:
         sa.Column('belongs_to', sa.String(length=40), nullable=True),
         sa.Column('caller', sa.Text(), nullable=False),
         sa.Column('received_at', sa.Float(), nullable=False),
+        sa.Column('file_name', sa.Text(), nullable=True),
         sa.UniqueConstraint('intake_id', name='uq_messages_intake_id'),
         sa.UniqueConstraint('number', name='uq_messages_number'),
     )
     op.create_index('ix_messages_belongs_to', 'messages', ['belongs_to'])
+    op.create_index('ix_messages_file_name', 'messages', ['file_name'])
     op.create_table(
         'standings',
         sa.Column('entity', sa.String(length=40), primary_key=True),
