@@ -132,6 +132,11 @@ class Notify(_Frozen):
     to_process: tuple[Address, ...] = ()
     to_process_of: dict[str, tuple[Address, ...]] = {}
 
+    @property
+    def is_on(self) -> bool:
+        """Whether anybody can be told anything."""
+        return bool(self.mail or self.webhook)
+
     def wants(self, kind: NoticeKind) -> bool:
         """Whether anybody is to be told of this kind of thing."""
         return {"error": self.error, "no_file": self.process_nofile}.get(kind, self.process_complete)

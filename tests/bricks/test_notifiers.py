@@ -24,14 +24,12 @@ from tests.stores import smtp_server
 from tests.stores.smtp_server import MailServer
 
 NAME = "SDCSE_0042_00.csv"
-NOTIFY = """[notify]
+READERS = """process_nofile = true
 mail = "smtp_default"
 to = ["owner@utility.example"]
 to_process = ["user@utility.example"]
-process_nofile = true
 base_url = "https://airflow.example"
-
-[site]"""
+"""
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def post(box: Sandbox, configure: Callable[..., None], monkeypatch: pytest.Monke
         fields = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port}
         extra = {"disable_ssl": True, "disable_tls": True}
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps({**fields, "extra": extra}))
-        configure(**{"[site]": NOTIFY})
+        configure(**{"process_nofile = false": READERS})
         yield server
 
 

@@ -71,7 +71,7 @@ class Failure:
 
 def of_file(desk: Desk, flow: Flow, seen: Seen, state: str, fix: str) -> None:
     """A file has its verdict: the business users learn what became of it, the owners if something must be done."""
-    if state not in ("settled", "refused", "needs_person"):
+    if not desk.systems.notify.is_on or state not in ("settled", "refused", "needs_person"):
         return
     counts = "; ".join(f"{to}: {balance.in_words}" for to, balance in seen.balances.items())
     once = (flow.name, str(seen.intake.id), str(seen.generation), state)
@@ -88,6 +88,8 @@ def of_file(desk: Desk, flow: Flow, seen: Seen, state: str, fix: str) -> None:
 
 def of_nothing(desk: Desk, flow_name: str) -> None:
     """The clock's run found nothing: told once for a day in which no file of the flow was seen."""
+    if not desk.systems.notify.is_on:
+        return
     flow, today = desk.systems.flow(flow_name), desk.clock.now().date().isoformat()
     with desk.ledger.write() as tx:
         if any(flow.noun_of(name) for name in intakes.names_seen(tx, flow.source, DAY_SECONDS)):
@@ -99,8 +101,24 @@ def of_nothing(desk: Desk, flow_name: str) -> None:
         )  # fmt: skip
 
 
+def of_message(desk: Desk, flow: str, number: str, code: str, fix: str) -> None:
+    """A message was refused or waits for a person: the owners are told, once for each code.
+
+    Args:
+        number: the sender's own, never anything of what it says.
+        code: why, as the ledger keeps it.
+    """
+    with desk.ledger.write() as tx:
+        _add(
+            tx, desk.systems, "error", flow, (flow, "message", number, code),
+            what="a message did not go through", subject=number, why=_meaning(code), fix=fix, link=f"dags/{flow}",
+        )  # fmt: skip
+
+
 def of_failure(desk: Desk, failure: Failure) -> bool:
     """A task gave up: the owners are told of the first failure of an outage; says whether this is the first."""
+    if not desk.systems.notify.is_on:
+        return False
     ours = failure.error if isinstance(failure.error, DrBridgeError) else None
     fix = (ours.fix if ours else "") or READ_THE_LOG
     with desk.ledger.write() as tx:
@@ -156,13 +174,15 @@ def _why(tx: Tx, seen: Seen) -> str:
             code = str(row.code)
             found[code] = found.get(code, 0) + row.rows
     often = sorted(found.items(), key=lambda each: -each[1])[:MOST_CODES]
-    return "; ".join(f"{count} rows: {_meaning(code)}" for code, count in often)
+    return "; ".join(f"{_meaning(code)} (rows: {count})" for code, count in often)
 
 
 def _meaning(code: str) -> str:
     if known := CODES.get(code):
         return known.meaning
-    return CODES_OF_DELIVERIES.get(code) or code.replace("http_", "HTTP ").replace("_", " ")
+    if code.startswith("http_"):
+        return f"the other side answered HTTP {code.removeprefix('http_')}"
+    return CODES_OF_DELIVERIES.get(code) or code.replace("_", " ")
 
 
 def _kind(error: BaseException | None) -> str:

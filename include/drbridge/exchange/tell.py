@@ -84,6 +84,9 @@ class Messenger(Protocol):
 
 def tell(desk: Desk, messengers: Mapping[str, Messenger], base_url: str = "") -> int:
     """Sends what waits, by each way; returns how many messages went out. One worker at a time does it."""
+    with desk.ledger.read() as tx:
+        if not notices.any_untold(tx):
+            return 0
     with working_on(desk, "notices") as lease:
         if lease is None:
             return 0
@@ -144,9 +147,9 @@ def _with_results(notice: Notice, rows: list[Row[Any]]) -> Notice:
     """The message about files that came to their end: those not wholly delivered stand first."""
     in_part = [row for row in rows if row.kind == "partial"]
     names = list(_listed(rows, in_part))
-    what = f"{len(rows)} of {len(rows)} files delivered"
+    what = f"files delivered: {len(rows)} of {len(rows)}"
     if in_part:
-        what = f"{len(rows) - len(in_part)} of {len(rows)} files delivered, {len(in_part)} in part or not at all"
+        what = f"files delivered: {len(rows) - len(in_part)} of {len(rows)}, in part or not at all: {len(in_part)}"
     return replace(
         notice, kind="partial" if in_part else "complete", what=what, subjects=tuple(names[:MOST_SUBJECTS]),
         more=len(names[MOST_SUBJECTS:]), why=in_part[0].why if in_part else "",

@@ -26,6 +26,11 @@ def untold(tx: Tx, channel: str, most: int = 1_000) -> Sequence[Row[Any]]:
     return tx.execute(waits.order_by(notices.c.id).limit(most)).all()
 
 
+def any_untold(tx: Tx) -> bool:
+    """Whether anything waits to be told."""
+    return tx.execute(select(notices.c.id).where(notices.c.told_at.is_(None)).limit(1)).first() is not None
+
+
 def told(tx: Tx, ids: Sequence[int]) -> None:
     """These were told."""
     tx.execute(update(notices).where(notices.c.id.in_(ids)).values(told_at=clock(tx)))

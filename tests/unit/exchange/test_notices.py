@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from drbridge.errors import Misconfigured, Rejected, RetryLater, Unreachable
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.notices import Failure, of_failure, of_nothing, works_again
+from drbridge.exchange.notices import Failure, of_failure, of_message, of_nothing, works_again
 from drbridge.exchange.tell import Notice, tell
 from drbridge.ledger import intakes, targets
 from drbridge.ledger.intakes import Arrival, Fingerprint
@@ -181,6 +181,15 @@ def test_a_mail_server_that_is_down_does_not_keep_the_webhook_from_it(desk: Desk
     assert tell(told, {"mail": mail, "webhook": hook}) == 1
     assert len(mail.sent) == len(hook.sent) == 1
     assert mail.notices[0].number == hook.notices[0].number
+
+
+def test_messages_with_the_same_trouble_share_a_mail(desk: Desk) -> None:
+    told, mail = told_by(desk), Kept()
+    for number in ("M1", "M2", "M2"):
+        of_message(told, FLOW, number, "http_409", "ask DERMS")
+    tell(told, {"mail": mail})
+    (notice,) = mail.notices
+    assert (notice.subjects, notice.why, notice.fix) == (("M1", "M2"), "the other side answered HTTP 409", "ask DERMS")
 
 
 def test_a_day_without_a_file_is_told_once_and_a_day_with_one_is_not(desk: Desk) -> None:

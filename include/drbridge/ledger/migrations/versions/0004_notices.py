@@ -3,8 +3,8 @@
 from alembic import op
 import sqlalchemy as sa
 
-revision = '0004_notices'
-down_revision = '0002'
+revision = '0004'
+down_revision = '0003'
 
 
 def upgrade() -> None:
