@@ -6,6 +6,7 @@ notice holds a row's values or another system's words: it has names of files, co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,6 +28,7 @@ DAY_SECONDS = 86_400.0
 LONGEST_LINE = 500
 MOST_CODES = 3
 IN_PART = "correct the rows in `rejects/` beside the source at their origin, and have them sent in a new file"
+NOT_AT_ALL = "correct the file at its origin, and have it sent again"
 READ_THE_LOG = "open the link and read the end of the log; if it says nothing to you, show it to whoever runs Airflow"
 CODES_OF_DELIVERIES = {
     "over_threshold": "more rows are refused than the threshold allows",
@@ -83,7 +85,8 @@ def of_file(desk: Desk, flow: Flow, seen: Seen, state: str, fix: str) -> None:
         if state == "settled" and not any(each.rejected for each in seen.balances.values()):
             _add(tx, desk.systems, "complete", flow.name, once, what="", fix="", **facts | {"why": ""})
         elif state != "needs_person":
-            _add(tx, desk.systems, "partial", flow.name, once, what="", fix=IN_PART, **facts)
+            fix = IN_PART if state == "settled" else NOT_AT_ALL
+            _add(tx, desk.systems, "partial", flow.name, once, what="", fix=fix, **facts)
 
 
 def of_nothing(desk: Desk, flow_name: str) -> None:
@@ -108,6 +111,8 @@ def of_message(desk: Desk, flow: str, number: str, code: str, fix: str) -> None:
         number: the sender's own, never anything of what it says.
         code: why, as the ledger keeps it.
     """
+    if not desk.systems.notify.is_on:
+        return
     with desk.ledger.write() as tx:
         _add(
             tx, desk.systems, "error", flow, (flow, "message", number, code),
@@ -168,13 +173,14 @@ def _why(tx: Tx, seen: Seen) -> str:
     """The commonest codes of what was refused, in our own words."""
     if seen.intake.refusal_code:
         return _meaning(seen.intake.refusal_code)
-    found = dict(intakes.codes(tx, seen.intake.id))
-    for delivery in seen.deliveries:
-        for row in parcels.of_delivery(tx, delivery, ParcelState.REJECTED, ParcelState.PARKED):
-            code = str(row.code)
-            found[code] = found.get(code, 0) + row.rows
-    often = sorted(found.items(), key=lambda each: -each[1])[:MOST_CODES]
-    return "; ".join(f"{_meaning(code)} (rows: {count})" for code, count in often)
+    found = Counter(intakes.codes(tx, seen.intake.id))
+    found.update(parcels.codes(tx, seen.deliveries, ParcelState.REJECTED, ParcelState.PARKED))
+    refused = [(code, count) for code, count in found.most_common() if not _is_warning(code)]
+    return "; ".join(f"{_meaning(code)} (rows: {count})" for code, count in refused[:MOST_CODES])
+
+
+def _is_warning(code: str) -> bool:
+    return code in CODES and CODES[code].about == "warning"
 
 
 def _meaning(code: str) -> str:
