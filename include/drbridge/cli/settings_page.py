@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from drbridge.systems import Endpoint, Flow, Site, Store
+from drbridge.systems import Endpoint, Flow, Notify, Site, Store
 
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[site]": (Site, "The whole installation."),
+    "[notify]": (Notify, "Who is told what (docs/notify.md)."),
     "[endpoints.<name>]": (Endpoint, "One REST operation of another system."),
     "[stores.<name>]": (Store, "A folder or bucket prefix that files are delivered to."),
     "[flows.<name>]": (Flow, "One flow; its name is the id of its DAG."),
@@ -44,6 +45,12 @@ EXTRAS = {
         "health_path": "what `drbridge connections` asks for (`/`); best a path that needs the login",
         "verify": "`false`: any certificate; or a file of certificates to trust",
         "cert": "a file with our client certificate and its key",
+        "path": "of a webhook under `[notify]`: where notices are posted (`/`)",
+    },
+    "smtp": {
+        "disable_ssl": "`true`: the line is encrypted by STARTTLS (port 587), not from its start (port 465)",
+        "disable_tls": "`true` besides: not at all (port 25); such a connection may have no login",
+        "verify": "a file of certificates to trust",
     },
 }
 

@@ -245,6 +245,27 @@ given_files = Table(
     Column("given_at", Float, nullable=False),
 )
 
+# What people are to be told, one row for each file or trouble and way of telling; a message gathers those not yet told.
+# The key keeps one thing from being told twice; that of a trouble is free again once it is over.
+notices = Table(
+    "notices",
+    metadata,
+    _id(),
+    Column("key", String(64), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("flow", String(120), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("fix", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("told_at", Float),
+    UniqueConstraint("key", "channel"),
+    Index(None, "told_at"),
+)
+
 # Acts of persons, with who and why. Append-only.
 audit = Table(
     "audit",
