@@ -165,7 +165,8 @@ class Flow(_Frozen):
         title: its name in the Airflow UI.
         process: the business process whose DAG folder it lives in.
         profiles: the releases whose guide names this flow.
-        source: where its files lie, written like a store's url; empty in a flow of messages.
+        source: where its files lie, written like a store's url, and behind a blank the folder of the inbox where those
+            lie that come by REST; empty in a flow of messages.
         prefixes: start of a file's name -> the noun of its contract.
         message: the noun of the messages it takes from the inbox; empty in a flow of files.
         deliver: names of endpoints and stores.
@@ -180,7 +181,7 @@ class Flow(_Frozen):
     title: str
     process: str
     profiles: frozenset[Profile]
-    source: str = Field("", pattern=r"^$|^((sftp|s3)://[^/]+/.+|inbox://[^/]+)$")
+    source: str = Field("", pattern=r"^$|^(sftp|s3)://[^/ ]+/[^ ]+( inbox://[^/ ]+)?$|^inbox://[^/ ]+$")
     prefixes: dict[str, str] = Field(default_factory=dict)
     message: str = ""
     deliver: tuple[str, ...] = Field(min_length=1)
@@ -207,6 +208,11 @@ class Flow(_Frozen):
             if noun not in CONTRACTS:
                 raise ValueError(f"no contract is called {noun!r}; there are {', '.join(sorted(CONTRACTS))}")
         return self
+
+    @property
+    def rejects(self) -> str:
+        """Where the refused rows of its files are laid: beside them."""
+        return f"{self.source.split()[0].rstrip('/')}/rejects"
 
     def destination_of(self, route: str) -> str:
         """Where a message goes by what it names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from typing import BinaryIO
 
@@ -90,7 +91,5 @@ def lay_down(desk: Desk, door: Door, post: Post, file: BinaryIO) -> None:
         file.seek(0)
         while chunk := file.read(CHUNK_BYTES):
             upload.write(chunk)
-        try:
+        with suppress(AlreadyThere):  # the same message once more, or another under its number: the ledger knows
             upload.complete(digest)
-        except AlreadyThere:
-            pass  # the same message once more, or another under its number: the ledger tells them apart
