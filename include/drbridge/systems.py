@@ -210,6 +210,11 @@ class Flow(_Frozen):
         return self
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Where its files lie at other systems: without the inbox, which is our own."""
+        return tuple(url for url in self.source.split() if not url.startswith("inbox://"))
+
+    @property
     def rejects(self) -> str:
         """Where the refused rows of its files are laid: beside them."""
         return f"{self.source.split()[0].rstrip('/')}/rejects"

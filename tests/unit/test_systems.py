@@ -35,14 +35,14 @@ def test_a_profile_switches_flows_by_release(monkeypatch: pytest.MonkeyPatch, pr
 
 def test_one_outcome_file_belongs_to_two_flows() -> None:
     shipped = systems.load(systems.DEFAULT_FILE)
-    sharing = shipped.flows_sharing("sftp://derms_files/outgoing/outcome", "event_outcome")
+    sharing = shipped.flows_sharing("sftp://derms_files/outgoing/outcome inbox://event_outcomes", "event_outcome")
     assert [flow.name for flow in sharing] == ["derms_dacs_event_outcome", "derms_ouai_event_outcome"]
 
 
 def test_a_flow_that_is_off_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRBRIDGE_PROFILE", "26.4")
     found = systems.load(systems.DEFAULT_FILE)
-    sharing = found.flows_sharing("sftp://derms_files/outgoing/outcome", "event_outcome")
+    sharing = found.flows_sharing("sftp://derms_files/outgoing/outcome inbox://event_outcomes", "event_outcome")
     assert [flow.name for flow in sharing] == ["derms_dacs_event_outcome"]
 
 

@@ -45,8 +45,9 @@ class SeveralPlaces:
         self._of(old).rename(old, new)
 
     def remove(self, name: str) -> None:
-        """From where it is."""
-        self._of(name).remove(name)
+        """From wherever it is."""
+        for place in self._places:
+            place.remove(name)
 
     def close(self) -> None:
         """All of them."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from drbridge.contracts import Message, enrollment_ack, event_outcome, event_status
+from drbridge.contracts import Message, device_reservation, enrollment_ack, event_outcome, event_status
+from drbridge.contracts.device_reservation import DeviceReservation
 from drbridge.contracts.event_status import EventStatus
 from drbridge.contracts.stage_path import BEHIND, Reached
 from drbridge.errors import Misconfigured
@@ -23,6 +24,11 @@ def _outcomes(rows: Sequence[Fields], site: Site) -> JsonValue:
 
 def _sync_request(rows: Sequence[Fields], site: Site) -> JsonValue:
     return enrollment_ack.to_update_sync_request(rows[0], site.default_message_category)
+
+
+def _reservation(message: Message, rows: Sequence[Fields], site: Site) -> JsonValue:
+    assert isinstance(message, DeviceReservation)
+    return device_reservation.to_reserve_device(message, rows, site.program_event_key)
 
 
 def _program_event(message: Message, part: int, site: Site) -> Address:
@@ -55,6 +61,13 @@ OPERATIONS = {
             "update_sync_request", "row", _sync_request, done_words=("duplicate", "already"), names_a_resource=True
         ),
         Operation("post_event_outcome", "chunk", _outcomes),
+        Operation(
+            "reserve_device",
+            "chunk",
+            enveloped=_reservation,
+            names_a_resource=True,
+            health="/rest/apis/common/healthCheck",
+        ),
         Operation("acknowledge", "answer", done_words=("duplicate", "already")),
         Operation(
             "program_event",

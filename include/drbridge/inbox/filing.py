@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drbridge.contracts.device_reservation import DeviceReservation
 from drbridge.contracts.posted_file import FileName
-from drbridge.exchange.accept import Post
+from drbridge.exchange.accept import Post, is_known
 from drbridge.exchange.desk import Desk
 from drbridge.inbox.paths import Door
 from drbridge.inbox.problems import Refused
@@ -77,7 +77,8 @@ def measure(file: BinaryIO) -> tuple[str, int]:
 def lay_down(desk: Desk, door: Door, post: Post, file: BinaryIO) -> None:
     """Puts the file into the inbox's folder, whole and safe; one that lies there is left as it is.
 
-    A file whose message is not written down after all is found by its flow all the same and goes: nothing is lost.
+    A file whose message is not written down after all is found by its flow all the same and goes: nothing is lost. One
+    that came before is not laid down again.
 
     Raises:
         Refused: its content is not what its message says.
@@ -86,6 +87,8 @@ def lay_down(desk: Desk, door: Door, post: Post, file: BinaryIO) -> None:
     if isinstance(post.message, DeviceReservation) and post.message.file.sha256 != digest:
         error = {"field": "message.file.sha256", "code": "other_content", "text": "not the hash of the part 'file'"}
         raise Refused(422, "The file is not the one that the message speaks of: send both again", [error])
+    if is_known(desk, post):
+        return
     store = desk.outside.store(f"inbox://{door.folder}")
     with store.upload(post.file_name, size) as upload:
         file.seek(0)
