@@ -1,4 +1,7 @@
-"""Every exam of this folder is sat by SFTP on OpenSSH, SFTP on asyncssh, and S3 on SeaweedFS."""
+"""Every exam of this folder is sat by SFTP on OpenSSH, SFTP on asyncssh, and S3 on SeaweedFS.
+
+That of the stores also by the inbox's own folders.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from drbridge_sandbox.children import free_ports
 from drbridge_sandbox.content_server import ContentServer
 from drbridge_sandbox.object_store import ObjectStore
 from tests.conftest import needs_openssh
-from tests.stores.places import BUCKET, Place, s3_place, sftp_place
+from tests.stores.places import BUCKET, LOCAL, Place, s3_place, sftp_place
 
 KINDS = ("openssh", "asyncssh", "s3")
 
@@ -34,8 +37,10 @@ def kind(request: pytest.FixtureRequest) -> str:
 def place(kind: str, request: pytest.FixtureRequest) -> Iterator[Place]:
     """An empty folder on a server that all tests share."""
     folder = f"exam-{uuid.uuid4().hex[:8]}"
-    if kind == "s3":
-        made: Place = s3_place(request.getfixturevalue("object_store"), folder)
+    if kind in LOCAL:
+        made: Place = LOCAL[kind](request.getfixturevalue("tmp_path"), folder)
+    elif kind == "s3":
+        made = s3_place(request.getfixturevalue("object_store"), folder)
     else:
         server = request.getfixturevalue("content_server" if kind == "openssh" else "asyncssh_server")
         made = sftp_place(server, folder)

@@ -1,4 +1,4 @@
-"""The three places that files lie in, for one exam: what our adapter does, and what the other side has in hand."""
+"""The places that files lie in, for one exam: what our adapter does, and what the other side has in hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from drbridge.adapters.inbox_folder import InboxFolder
 from drbridge.adapters.s3 import S3Store
+from drbridge.adapters.several import SeveralPlaces
 from drbridge.adapters.sftp import SftpStore
 from drbridge.ports import Connection, FileStore
 from drbridge_sandbox.content_server import ContentServer
@@ -58,12 +60,22 @@ class Place:
         raise NotImplementedError
 
 
-class SftpPlace(Place):
+@dataclass
+class Disk:
+    """No server: a folder of this machine, which the inbox lays files into."""
+
+    root: Path
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class FolderPlace(Place):
     """A folder that the other side sees as a directory of its disk."""
 
     @property
     def path(self) -> Path:
-        assert isinstance(self.server, ContentServer)
+        assert isinstance(self.server, (ContentServer, Disk))
         return self.server.root / self.folder
 
     def drop(self, name: str, data: bytes, mtime: float | None = None) -> None:
@@ -76,6 +88,10 @@ class SftpPlace(Place):
 
     def make_folder(self, name: str) -> None:
         (self.path / name).mkdir()
+
+
+class SftpPlace(FolderPlace):
+    """A folder of a content server."""
 
 
 class S3Place(Place):
@@ -100,6 +116,25 @@ class S3Place(Place):
     def make_folder(self, name: str) -> None:
         self.drop(f"{name}/", b"")
         self.drop(f"{name}/inside", b"1")
+
+
+class InboxPlace(FolderPlace):
+    """A folder of the inbox."""
+
+
+def inbox_place(root: Path, folder: str) -> InboxPlace:
+    (root / folder).mkdir(parents=True)
+    return InboxPlace(Disk(root), Connection("", ""), folder, lambda _: InboxFolder(root, folder))
+
+
+def several_place(root: Path, folder: str) -> InboxPlace:
+    """Two folders as one; the files of the exam lie in the first."""
+    made = inbox_place(root, folder)
+    made.connect = lambda _: SeveralPlaces([InboxFolder(root, folder), InboxFolder(root, f"{folder}-behind")])
+    return made
+
+
+LOCAL = {"inbox": inbox_place, "several": several_place}
 
 
 def sftp_place(server: ContentServer, folder: str) -> SftpPlace:

@@ -13,11 +13,20 @@ import pytest
 from drbridge.adapters.s3_upload import PART_BYTES
 from drbridge.errors import BadInput, Unreachable, Unstable
 from drbridge.ports import AlreadyThere, FileStore
-from tests.stores.places import Place, S3Place, SftpPlace
+from tests.conftest import needs_openssh
+from tests.stores.conftest import KINDS
+from tests.stores.places import LOCAL, FolderPlace, Place, S3Place, SftpPlace
 
 HOSTILE = ["with spaces.csv", "  lead", "ünïcødé-数据-😀.csv", "a\nb\tc.csv", "\x01\x7f", "-rf", "*?[x]", "100%25",
            "a&b=c+d#e;f", "'\"<>", "~root", "n" * 255, "é" * 127, ".hidden"]  # fmt: skip
 NO_NAMES = ["", ".", "..", "/etc/passwd", "../x", "a/b", "a\0b", "..\\x", "n" * 256]
+
+
+@pytest.fixture(params=(*KINDS, *LOCAL))
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "openssh":
+        needs_openssh()
+    return str(request.param)
 
 
 def content(size: int, seed: int = 1) -> bytes:
@@ -157,7 +166,7 @@ def test_an_upload_that_is_not_completed_leaves_nothing(place: Place) -> None:
 
 
 def read_pending(place: Place) -> list[object]:
-    if isinstance(place, SftpPlace):
+    if isinstance(place, FolderPlace):
         return list(place.path.iterdir())
     found = place.client.list_multipart_uploads(Bucket="drbridge").get("Uploads", [])  # type: ignore[attr-defined]
     return [each for each in found if each["Key"].startswith(place.folder)]

@@ -2,128 +2,224 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
+import stat as modes
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
-from drbridge.errors import BadInput, Unreachable, Unstable
-from drbridge.ports import AlreadyThere, Entry, Upload
+from drbridge.adapters.names import check_name, from_bytes, hidden_name, is_file_name, to_bytes
+from drbridge.errors import Misconfigured, Unreachable, Unstable
+from drbridge.ports import AlreadyThere, Entry
 
-HIDDEN = "."
 CHUNK_BYTES = 1 << 20
 END_BYTES = 64 << 10
+Entries = list[Entry]
 
 
 class InboxFolder:
-    """A `FileStore` on a local folder; whole files only ever appear in it by a rename."""
+    """A `FileStore` on a local folder; a file appears in it whole, under its name, and on the disk for good.
+
+    Args:
+        root: where all folders of the inbox lie.
+        place: the name of this one.
+    """
 
     def __init__(self, root: Path, place: str) -> None:
         self.url, self._folder = f"inbox://{place}", root / place
 
-    def list(self) -> list[Entry]:
+    def list(self) -> Entries:
         """All files; none when nothing was ever posted."""
-        if not self._folder.exists():
-            return []
-        names = [each.name for each in os.scandir(self._folder) if each.is_file() and not each.name.startswith(HIDDEN)]
-        return [entry for name in names if (entry := self.stat(name)) is not None]
+        with self._told("list the folder"):
+            try:
+                names = [from_bytes(item.name) for item in os.scandir(os.fsencode(self._folder)) if _is_file(item)]
+            except FileNotFoundError:
+                return []
+        return [entry for name in names if is_file_name(name) and (entry := self.stat(name)) is not None]
 
     def stat(self, name: str) -> Entry | None:
         """The file, or None when it is not there."""
-        try:
-            found = self._path(name).stat()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _unreachable(self.url, error) from error
-        return Entry(name, found.st_size, found.st_mtime)
+        path = self.path(name)
+        with self._told(f"look at {name}"):
+            try:
+                return self._entry(name, os.stat(path))
+            except FileNotFoundError:
+                return None
 
     def ends_hash(self, name: str, size: int) -> str:
         """Hash of both ends."""
         with self._opened(name) as file:
             start = file.read(END_BYTES)
             file.seek(max(0, size - END_BYTES))
-            return hashlib.sha256(start + file.read(END_BYTES)).hexdigest()
+            return sha256(start + file.read(END_BYTES)).hexdigest()
 
     @contextmanager
     def open(self, name: str) -> Iterator[Iterator[bytes]]:
-        """Streams the file; nobody changes one that lies here."""
+        """Streams the file, and at its end makes sure that it stayed the same."""
         with self._opened(name) as file:
-            yield iter(lambda: file.read(CHUNK_BYTES), b"")
+            yield self._checked(file, name)
+
+    def _checked(self, file: BinaryIO, name: str) -> Iterator[bytes]:
+        before, count = self._entry(name, os.fstat(file.fileno())), 0
+        while chunk := self._read(file, name):
+            count += len(chunk)
+            yield chunk
+        if count != before.size or self.stat(name) != before:
+            raise Unstable(
+                f"{name} changed while it was read", detail=f"{before.size} bytes before, {count} came",
+                fix="nothing: it is read again when it is quiet",
+            )  # fmt: skip
+
+    def _read(self, file: BinaryIO, name: str) -> bytes:
+        with self._told(f"read {name}"):
+            return file.read(CHUNK_BYTES)
 
     @contextmanager
-    def upload(self, name: str, size: int | None = None) -> Iterator[Upload]:
+    def upload(self, name: str, size: int | None = None) -> Iterator[InboxUpload]:
         """Writes under a hidden name first."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self._folder / f"{HIDDEN}{name}.{secrets.token_hex(4)}"
+        check_name(name)
+        draft = self._path(hidden_name(name))
+        with self._told(f"write {name}"):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = open(draft, "xb")  # noqa: SIM115  closed below  # noqa: PTH123  the path is bytes
         try:
-            with draft.open("xb") as file:
-                yield _Draft(self, name, draft, file)
+            with file:
+                yield InboxUpload(self, name, draft, file)
         finally:
-            draft.unlink(missing_ok=True)
+            with self._told(f"remove the draft of {name}"):
+                _remove(draft)
 
     def rename(self, old: str, new: str) -> None:
-        """Renames; never overwrites."""
+        """Renames; never overwrites. One that was cut off in the middle is finished by the next."""
+        source, target = self.path(old), self.path(new)
+        with self._told(f"rename {old}"):
+            try:
+                self.put_in_place(source, new)
+            except AlreadyThere:
+                if not os.path.exists(source) or not os.path.samefile(source, target):
+                    raise
+            except FileNotFoundError:
+                raise _gone(old, self.url) from None
+            _remove(source)
+            self.sync()
+
+    def put_in_place(self, draft: bytes, name: str) -> None:
+        """Gives a file a further name, which must be free.
+
+        Raises:
+            AlreadyThere: it is taken.
+        """
         try:
-            os.link(self._path(old), self._path(new))
-            self._path(old).unlink()
+            os.link(draft, self._path(name))
         except FileExistsError:
-            entry = self.stat(new)
-            raise AlreadyThere(entry or Entry(new, 0, 0.0)) from None
-        except FileNotFoundError:
-            raise Unstable(f"{old} is not in {self.url} any more") from None
+            raise AlreadyThere(self.stat(name) or Entry(name, 0, 0.0)) from None
+
+    def sync(self) -> None:
+        """Makes the names durable."""
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def remove(self, name: str) -> None:
         """Takes a file away."""
-        self._path(name).unlink(missing_ok=True)
+        path = self.path(name)
+        with self._told(f"remove {name}"):
+            _remove(path)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _path(self, name: str) -> Path:
-        if "/" in name or name in ("", ".", ".."):
-            raise BadInput(f"{name!r} is no plain file name", fix="send a name without a folder")
-        return self._folder / name
+    def path(self, name: str) -> bytes:
+        """Where a file of this name lies.
+
+        Raises:
+            BadInput: it is no plain name.
+        """
+        return self._path(check_name(name))
+
+    def _path(self, name: str) -> bytes:
+        return os.path.join(os.fsencode(self._folder), to_bytes(name))
 
     @contextmanager
-    def _opened(self, name: str):  # type: ignore[no-untyped-def]
+    def _opened(self, name: str) -> Iterator[BinaryIO]:
+        path = self.path(name)
+        with self._told(f"read {name}"):
+            try:
+                file = open(path, "rb")  # noqa: SIM115, PTH123
+            except FileNotFoundError:
+                raise _gone(name, self.url) from None
+        with file:
+            yield file
+
+    def _entry(self, name: str, found: os.stat_result) -> Entry:
+        if not modes.S_ISREG(found.st_mode):
+            raise Misconfigured(f"{self.url}/{name} is no file", fix="remove the folder of that name")
+        version = f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
+        return Entry(name, found.st_size, found.st_mtime, version)
+
+    @contextmanager
+    def _told(self, doing: str) -> Iterator[None]:
+        """A disk that fails is told as any other place that cannot be reached."""
         try:
-            with self._path(name).open("rb") as file:
-                yield file
-        except FileNotFoundError:
-            raise Unstable(f"{name} is not in {self.url} any more") from None
+            yield
+        except OSError as error:
+            raise Unreachable(
+                f"{self.url} cannot be worked with", detail=f"{doing}: {error.strerror}",
+                fix="look at the disk that holds the staging: is it full, is it there, may we write to it?",
+            ) from error  # fmt: skip
 
 
-class _Draft:
-    def __init__(self, folder: InboxFolder, name: str, draft: Path, file) -> None:  # type: ignore[no-untyped-def]
+class InboxUpload:
+    """A file on its way into the folder, under a hidden name."""
+
+    def __init__(self, folder: InboxFolder, name: str, draft: bytes, file: BinaryIO) -> None:
         self._folder, self._name, self._draft, self._file = folder, name, draft, file
-        self._hash = hashlib.sha256()
+        self._hash = sha256()
 
     def write(self, data: bytes) -> None:
         """Adds to the file."""
-        self._file.write(data)
+        with self._folder._told(f"write {self._name}"):
+            self._file.write(data)
         self._hash.update(data)
 
     def complete(self, sha256: str, replaces: str | None = None) -> Entry:
-        """Puts the file under its name, on the disk for good."""
+        """Makes the bytes durable, then gives the file its name.
+
+        Replacing looks first and renames then.
+        """
         if self._hash.hexdigest() != sha256:
-            raise Unstable(f"{self._name} was not written as it was read")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        target = self._draft.with_name(self._name)
-        try:
-            os.link(self._draft, target)
-        except FileExistsError:
-            raise AlreadyThere(self._folder.stat(self._name) or Entry(self._name, 0, 0.0)) from None
-        folder = os.open(self._draft.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-        entry = self._folder.stat(self._name)
-        assert entry is not None
-        return entry
+            raise Unstable(f"{self._name} was not written as it was read", fix="send it again")
+        with self._folder._told(f"write {self._name}"):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._put_in_place(replaces)
+            self._folder.sync()
+            return self._folder._entry(self._name, os.fstat(self._file.fileno()))
+
+    def _put_in_place(self, replaces: str | None) -> None:
+        there = self._folder.stat(self._name) if replaces is not None else None
+        if there is None:
+            self._folder.put_in_place(self._draft, self._name)
+        elif there.version == replaces:
+            os.replace(self._draft, self._folder.path(self._name))
+        else:
+            raise AlreadyThere(there)
 
 
-def _unreachable(url: str, error: OSError) -> Unreachable:
-    return Unreachable(f"{url} cannot be read", detail=str(error), fix="check the disk that holds the staging")
+def _is_file(item: os.DirEntry[bytes]) -> bool:
+    return item.is_file(follow_symlinks=False)
+
+
+def _remove(path: bytes) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _gone(name: str, url: str) -> Unstable:
+    return Unstable(f"{name} is not in {url} any more", fix="nothing: the next run looks again")

@@ -45,9 +45,10 @@ class SeveralPlaces:
         self._of(old).rename(old, new)
 
     def remove(self, name: str) -> None:
-        """From wherever it is."""
+        """From where it is; one of the same name behind it stays."""
         for place in self._places:
-            place.remove(name)
+            if place.stat(name) is not None:
+                return place.remove(name)
 
     def close(self) -> None:
         """All of them."""
