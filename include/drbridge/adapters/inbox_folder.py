@@ -34,7 +34,7 @@ class InboxFolder:
         """All files; none when nothing was ever posted."""
         with self._told("list the folder"):
             try:
-                names = [from_bytes(item.name) for item in os.scandir(os.fsencode(self._folder)) if _is_file(item)]
+                names = [from_bytes(os.fsencode(item.name)) for item in os.scandir(self._folder) if _is_file(item)]
             except FileNotFoundError:
                 return []
         return [entry for name in names if is_file_name(name) and (entry := self.stat(name)) is not None]
@@ -44,7 +44,7 @@ class InboxFolder:
         path = self.path(name)
         with self._told(f"look at {name}"):
             try:
-                return self._entry(name, os.stat(path))
+                return self._entry(name, path.stat())
             except FileNotFoundError:
                 return None
 
@@ -83,13 +83,13 @@ class InboxFolder:
         draft = self._path(hidden_name(name))
         with self._told(f"write {name}"):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = open(draft, "xb")  # noqa: SIM115  closed below  # noqa: PTH123  the path is bytes
+            file = draft.open("xb")
         try:
             with file:
                 yield InboxUpload(self, name, draft, file)
         finally:
             with self._told(f"remove the draft of {name}"):
-                _remove(draft)
+                draft.unlink(missing_ok=True)
 
     def rename(self, old: str, new: str) -> None:
         """Renames; never overwrites. One that was cut off in the middle is finished by the next."""
@@ -98,14 +98,14 @@ class InboxFolder:
             try:
                 self.put_in_place(source, new)
             except AlreadyThere:
-                if not os.path.exists(source) or not os.path.samefile(source, target):
+                if not source.exists() or not source.samefile(target):
                     raise
             except FileNotFoundError:
                 raise _gone(old, self.url) from None
-            _remove(source)
+            source.unlink(missing_ok=True)
             self.sync()
 
-    def put_in_place(self, draft: bytes, name: str) -> None:
+    def put_in_place(self, draft: Path, name: str) -> None:
         """Gives a file a further name, which must be free.
 
         Raises:
@@ -128,12 +128,12 @@ class InboxFolder:
         """Takes a file away."""
         path = self.path(name)
         with self._told(f"remove {name}"):
-            _remove(path)
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def path(self, name: str) -> bytes:
+    def path(self, name: str) -> Path:
         """Where a file of this name lies.
 
         Raises:
@@ -141,15 +141,15 @@ class InboxFolder:
         """
         return self._path(check_name(name))
 
-    def _path(self, name: str) -> bytes:
-        return os.path.join(os.fsencode(self._folder), to_bytes(name))
+    def _path(self, name: str) -> Path:
+        return self._folder / os.fsdecode(to_bytes(name))
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[BinaryIO]:
         path = self.path(name)
         with self._told(f"read {name}"):
             try:
-                file = open(path, "rb")  # noqa: SIM115, PTH123
+                file = path.open("rb")
             except FileNotFoundError:
                 raise _gone(name, self.url) from None
         with file:
@@ -176,7 +176,7 @@ class InboxFolder:
 class InboxUpload:
     """A file on its way into the folder, under a hidden name."""
 
-    def __init__(self, folder: InboxFolder, name: str, draft: bytes, file: BinaryIO) -> None:
+    def __init__(self, folder: InboxFolder, name: str, draft: Path, file: BinaryIO) -> None:
         self._folder, self._name, self._draft, self._file = folder, name, draft, file
         self._hash = sha256()
 
@@ -205,20 +205,13 @@ class InboxUpload:
         if there is None:
             self._folder.put_in_place(self._draft, self._name)
         elif there.version == replaces:
-            os.replace(self._draft, self._folder.path(self._name))
+            self._draft.replace(self._folder.path(self._name))
         else:
             raise AlreadyThere(there)
 
 
-def _is_file(item: os.DirEntry[bytes]) -> bool:
+def _is_file(item: os.DirEntry[str]) -> bool:
     return item.is_file(follow_symlinks=False)
-
-
-def _remove(path: bytes) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def _gone(name: str, url: str) -> Unstable:

@@ -85,18 +85,31 @@ def accept(desk: Desk, posts: Sequence[Post]) -> list[Receipt]:
     Raises:
         Misconfigured: no flow that is switched on takes such a message.
     """
-    receipts: list[Receipt] = []
     with desk.ledger.write() as tx:
+        messages.one_after_the_other(tx)
         known = {number: row.sha256 for number, row in messages.by_number(tx, [post.number for post in posts]).items()}
-        letters: list[Letter] = []
+        receipts, letters = list[Receipt](), list[Letter]()
         for post in posts:
             receipts.append(_receipt(post, known.get(post.number)))
-            if post.number not in known:
-                known[post.number] = post.digest
-                letters.append(_letter(desk, tx, post))
-        if letters:
-            messages.add(tx, letters)
+            if post.number in known:
+                continue
+            known[post.number] = post.digest
+            if _speaks_of_others(post.message):
+                _write(tx, letters)
+            letters.append(_letter(desk, tx, post))
+        _write(tx, letters)
     return receipts
+
+
+def _speaks_of_others(message: Message) -> bool:
+    """Whether it is about messages that came before it, those of the same transaction among them."""
+    return isinstance(message, EventStatus) and message.stage_id is None
+
+
+def _write(tx: Tx, letters: list[Letter]) -> None:
+    if letters:
+        messages.add(tx, letters)
+    letters.clear()
 
 
 def _receipt(post: Post, digest: str | None) -> Receipt:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 
+from drbridge.contracts import Message
+from drbridge.contracts.device_reservation import DeviceReservation
+from drbridge.contracts.posted_file import PostedFile
 from drbridge.exchange.acks import acknowledgement, iso_millis, of_delivery
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.seal import opened
 from drbridge.ledger import deliveries, messages
 from drbridge.ledger.database import Tx
+from drbridge.ledger.messages import SOURCE
 from drbridge.ledger.states import SETTLED, DeliveryState
 from drbridge.ledger.tables import deliveries as deliveries_table
 from drbridge.ledger.tables import intakes
@@ -59,15 +63,14 @@ def result_of(desk: Desk, number: str) -> Result | None:
         row = messages.by_number(tx, [number]).get(number)
         if row is None:
             return None
-        ways = _ways(tx, desk, row)
-        state = _state(tx, ways)
-        answer = None
+        message = opened(desk.seal, row.noun, row.sealed)
+        ways = _ways(tx, desk, row, message)
+        state, answer = _state(tx, ways), None
         if state == "settled":
-            told = of_delivery(tx, ways[0], opened(desk.seal, row.noun, row.sealed), max(way.ended_at for way in ways))
-            answer = acknowledgement(told)
-    return Result(
-        number, row.noun, state, datetime.fromtimestamp(row.received_at, UTC), tuple(way.flow for way in ways), answer
-    )
+            answer = acknowledgement(of_delivery(tx, ways[0], message, max(way.ended_at for way in ways)))
+    noun = message.contract if isinstance(message, PostedFile) else row.noun
+    received_at = datetime.fromtimestamp(row.received_at, UTC)
+    return Result(number, noun, state, received_at, tuple(way.flow for way in ways), answer)
 
 
 def content_of(desk: Desk, number: str) -> JsonValue:
@@ -79,31 +82,41 @@ def content_of(desk: Desk, number: str) -> JsonValue:
 
 
 def settled_among(desk: Desk, numbers: Sequence[str]) -> set[str]:
-    """Those of the messages of which everything is settled; messages that speak of a file are not among them."""
+    """Those of the messages of which everything is settled."""
     look = (
         select(
-            messages_table.c.number, deliveries_table.c.state, deliveries_table.c.flow, deliveries_table.c.destination
+            messages_table.c.number, messages_table.c.file_name, deliveries_table.c.state, deliveries_table.c.flow,
+            deliveries_table.c.destination,
         )
-        .join(deliveries_table, deliveries_table.c.intake_id == messages_table.c.intake_id)
+        .outerjoin(deliveries_table, deliveries_table.c.intake_id == messages_table.c.intake_id)
         .where(messages_table.c.number.in_(numbers))
-    )
+    )  # fmt: skip
     with desk.ledger.read() as tx:
         rows = [row for row in tx.execute(look) if not _is_answer(desk, row.flow, row.destination)]
     unsettled = {row.number for row in rows if row.state not in SETTLED}
-    return {row.number for row in rows} - unsettled
+    of_files = [result_of(desk, row.number) for row in rows if row.file_name]
+    return {row.number for row in rows} - unsettled | {each.number for each in of_files if each and each.is_settled}
 
 
-def _ways(tx: Tx, desk: Desk, row: Row[Any]) -> list[Row[Any]]:
+def _ways(tx: Tx, desk: Desk, row: Row[Any], message: Message) -> list[Row[Any]]:
     """The deliveries of a message, or of the file it speaks of; not the answers."""
     intake_id = row.intake_id
     if row.file_name:
-        named = select(intakes.c.id).where(intakes.c.name == row.file_name).order_by(intakes.c.id.desc()).limit(1)
-        intake_id = tx.execute(named).scalar()
+        intake_id = tx.execute(_intake_of(message, row.file_name)).scalar()
     return (
         []
         if intake_id is None
         else [way for way in deliveries.of_intake(tx, intake_id) if not _is_answer(desk, way.flow, way.destination)]
     )
+
+
+def _intake_of(message: Message, file_name: str) -> Select[tuple[int]]:
+    """The file by its content, whatever name that was seen under first; one without rows by its name as well."""
+    digest = message.sha256 if isinstance(message, PostedFile) else ""
+    if isinstance(message, DeviceReservation):
+        digest = message.file.sha256
+    same = select(intakes.c.id).where(intakes.c.sha256 == digest, intakes.c.source != SOURCE)
+    return same.order_by((intakes.c.name == file_name).desc(), intakes.c.id.desc()).limit(1)
 
 
 def _is_answer(desk: Desk, flow_name: str, destination: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
@@ -15,23 +16,31 @@ from drbridge.inbox.clerk import Clerk
 from drbridge.inbox.openapi import describe
 from drbridge.inbox.paths import DOORS, Door
 from drbridge.inbox.problems import Refused, as_response
+from drbridge.inbox.reading import Limits
 
+log = logging.getLogger(__name__)
 NO_SUCH_PATH = "There is nothing at this path: compare it with the page that lists the paths (/docs)"
 
 
-def create(desk: Callable[[], Desk], callers: Callers, *, published: bool = False) -> FastAPI:
+def create(
+    desk: Callable[[], Desk], callers: Callers, *, published: bool = False, limits: Limits | None = None
+) -> FastAPI:
     """The inbox.
 
     Args:
         desk: opens settings and ledger; asked again for each request, so it should remember what it gave.
         callers: says who calls, and what it may send.
         published: serve the paths that DERMS and DACS already call; else the short ones.
+        limits: of size and time; by default those the documentation tells.
     """
-    clerk = Clerk(desk, callers)
-    app = FastAPI(title="drbridge inbox", version="1", redoc_url=None, swagger_ui_oauth2_redirect_url=None)
+    clerk = Clerk(desk, callers, limits or Limits())
+    app = FastAPI(
+        title="drbridge inbox", version="1", redoc_url=None, swagger_ui_oauth2_redirect_url=None, redirect_slashes=False
+    )
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(DrBridgeError, _failed)
     app.add_exception_handler(HTTPException, _not_served)
+    app.add_exception_handler(Exception, _broken)
     for door in DOORS:
         _add(app, clerk, door, published)
 
@@ -67,12 +76,18 @@ async def _refused(_request: Request, error: Exception) -> JSONResponse:
 async def _failed(_request: Request, error: Exception) -> JSONResponse:
     """Our own trouble is no secret, but its details are for our log."""
     assert isinstance(error, DrBridgeError)
+    log.warning("Not taken: %s", error)
     if isinstance(error, RetryLater):
         return as_response(
             Refused(503, "Messages cannot be stored now: send it again later", headers={"Retry-After": "30"})
         )
     what = "This message is not taken here" if isinstance(error, Misconfigured) else "The message could not be stored"
     return as_response(Refused(503, f"{what}: {error.what}", headers={"Retry-After": "300"}))
+
+
+async def _broken(_request: Request, _error: Exception) -> JSONResponse:
+    """A mistake of ours: the server logs where; nothing was stored, or it was and the same message says so."""
+    return as_response(Refused(500, "The inbox has a fault: tell its operator, and send the message again later"))
 
 
 async def _not_served(_request: Request, error: Exception) -> JSONResponse:

@@ -43,10 +43,13 @@ class HeldCalls:
     async def _look(self) -> None:
         while self._awaited:
             try:
-                settled = await asyncio.to_thread(settled_among, self._desk(), list(self._awaited))
+                settled = await asyncio.to_thread(self._settled, list(self._awaited))
             except Exception:  # the ledger is away for a moment: the callers wait on, or are told to come back
                 settled = set()
             for done in [each for number in settled for each in self._awaited.get(number, ())]:
                 if not done.done():
                     done.set_result(None)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    def _settled(self, numbers: list[str]) -> set[str]:
+        return settled_among(self._desk(), numbers)

@@ -39,12 +39,15 @@ class Letterbox:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             try:
-                receipts = await asyncio.to_thread(accept, self._desk(), [post for post, _ in batch])
+                receipts = await self._accepted([post for post, _ in batch])
             except Exception as error:
                 await self._one_by_one(batch, error)
                 continue
             for (_, done), receipt in zip(batch, receipts, strict=True):
                 _settle(done, receipt)
+
+    async def _accepted(self, posts: list[Post]) -> list[Receipt]:
+        return await asyncio.to_thread(lambda: accept(self._desk(), posts))
 
     async def _one_by_one(self, batch: list[tuple[Post, asyncio.Future[Receipt]]], error: Exception) -> None:
         """One of them cannot be written: the others must not suffer for it."""
@@ -54,8 +57,7 @@ class Letterbox:
             return
         for post, done in batch:
             try:
-                receipts = await asyncio.to_thread(accept, self._desk(), [post])
-                _settle(done, receipts[0])
+                _settle(done, (await self._accepted([post]))[0])
             except Exception as own:
                 _settle(done, own)
 

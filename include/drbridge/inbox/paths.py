@@ -57,3 +57,5 @@ DOORS = (
     Door("unavailability", "OUTL-BA-DACS_DRMS/unavailability", "unavailabilities"),
     Door("customers_ack", "OUTL-BA-DACS_CCS/customersAck", "customers-acks"),
 )  # fmt: skip
+
+DOOR_OF = {door.noun: door for door in DOORS}

@@ -10,8 +10,14 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from drbridge.contracts.problems import CODES
+
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
+WORDS = {code: each.meaning for code, each in CODES.items()} | {
+    "not_a_day": "not a day as in 2026-07-14", "no_such_day": "this day does not exist",
+}  # fmt: skip
+"""What a code means, for those whose own text shows what was sent: that would put a customer's data into a log."""
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -52,6 +58,12 @@ class Refused(Exception):
     headers: Mapping[str, str] | None = None
 
 
+def number_taken() -> Refused:
+    """One number, one content."""
+    error = {"field": "number", "code": "number_taken", "text": "its content differs from what was stored"}
+    return Refused(422, "Another message came under this number before: give a new message a new number", [error])
+
+
 def flaws(error: ValidationError, inside: str = "") -> list[dict[str, str]]:
     """The flaws of a message, each with the field it is in; what was sent there is not repeated."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
@@ -59,7 +71,7 @@ def flaws(error: ValidationError, inside: str = "") -> list[dict[str, str]]:
         {
             "field": ".".join(str(step) for step in (inside, *each["loc"]) if step != "") or "message",
             "code": each["type"],
-            "text": each["msg"].removeprefix("Value error, "),
+            "text": WORDS.get(each["type"]) or each["msg"].removeprefix("Value error, "),
         }
         for each in found[:MOST_ERRORS]
     ]

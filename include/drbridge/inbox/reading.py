@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -15,18 +17,28 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message as AsgiMessage
 
+from drbridge.errors import Interrupted
 from drbridge.inbox.problems import Refused
 
-LARGEST_MESSAGE_BYTES = 4 << 20
-LARGEST_FILE_BYTES = 256 << 20
-DEEPEST = 32
-SECONDS_FOR_A_MESSAGE = 30.0
-SECONDS_FOR_A_FILE = 300.0
+SMALL_BYTES = 64 << 10
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+# Quantifiers that give nothing back: a text of megabytes costs no memory.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
-async def json_of(request: Request) -> Any:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request may bring, how long it may take to arrive, and how long a caller may wait for a result."""
+
+    message_bytes: int = 4 << 20
+    file_bytes: int = 256 << 20
+    levels: int = 32
+    message_seconds: float = 30.0
+    file_seconds: float = 300.0
+    wait_seconds: float = 60.0
+
+
+async def json_of(request: Request, limits: Limits) -> Any:
     """The JSON value a request carries.
 
     Raises:
@@ -34,14 +46,14 @@ async def json_of(request: Request) -> Any:
     """
     _need(request, "application/json")
     body = bytearray()
-    async with _in_time(SECONDS_FOR_A_MESSAGE):
-        async for chunk in _limited(request, LARGEST_MESSAGE_BYTES).stream():
+    async with _in_time(limits.message_seconds):
+        async for chunk in _limited(request, limits.message_bytes).stream():
             body += chunk
-    return parsed(bytes(body))
+    return await parsed(bytes(body), limits)
 
 
 @asynccontextmanager
-async def form_of(request: Request, fields: int) -> AsyncIterator[FormData]:
+async def form_of(request: Request, fields: int, limits: Limits) -> AsyncIterator[FormData]:
     """The parts a request carries; a file is kept on disk while it is read.
 
     Args:
@@ -49,16 +61,22 @@ async def form_of(request: Request, fields: int) -> AsyncIterator[FormData]:
 
     Raises:
         Refused: another content type (415), too large or too many parts (413), too slow (408), broken (400).
+        Interrupted: the disk has no room for the file.
     """
     _need(request, "multipart/form-data")
-    limited = _limited(request, LARGEST_FILE_BYTES)
+    limited = _limited(request, limits.file_bytes)
     try:
-        async with _in_time(SECONDS_FOR_A_FILE):
-            form = await limited.form(max_files=1, max_fields=fields, max_part_size=LARGEST_MESSAGE_BYTES)
+        async with _in_time(limits.file_seconds):
+            form = await limited.form(max_files=1, max_fields=fields, max_part_size=limits.message_bytes)
     except (HTTPException, MultiPartException) as error:
         detail = str(getattr(error, "detail", error))
         too_much = detail.startswith(("Too many", "Part exceeded", "Field exceeded"))
-        raise Refused(413 if too_much else 400, f"The parts of the request cannot be read: {detail}") from None
+        words = "has more or larger parts than are taken" if too_much else "cannot be taken apart"
+        raise Refused(413 if too_much else 400, f"The multipart/form-data {words}: compare it with /docs") from None
+    except OSError as error:
+        raise Interrupted(
+            "A posted file cannot be kept", detail=str(error.strerror), fix="make room on /tmp"
+        ) from error
     try:
         yield form
     finally:
@@ -80,38 +98,68 @@ def file_of(form: FormData) -> UploadFile:
     return file
 
 
-def parsed(body: bytes) -> Any:
-    """A JSON value, not nested too deep; NaN and infinities are no JSON.
+async def parsed(body: bytes, limits: Limits) -> Any:
+    """A JSON value as RFC 7493 has it: UTF-8, no member twice, no NaN, no half of a character; and not nested too deep.
 
     Raises:
         Refused: it is none.
     """
-    _need_shallow(body)
+    if len(body) <= SMALL_BYTES:
+        return _parsed(body, limits.levels)
+    return await asyncio.to_thread(_parsed, body, limits.levels)
+
+
+def _parsed(body: bytes, levels: int) -> Any:
+    if _is_deeper(body, levels):
+        raise Refused(400, f"The body is nested deeper than {levels} levels, which no message of ours is")
     try:
-        return json.loads(body, parse_constant=_no_number)
+        value = json.loads(
+            body.decode("utf-8-sig"), parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_members
+        )
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Refused(400, "The body is not JSON: send a JSON object in UTF-8") from None
+        raise Refused(
+            400, "The body is not JSON: send an object in UTF-8, no member twice, no NaN, no half of a character"
+        ) from None
+    return value
 
 
 def _no_number(name: str) -> None:
     raise ValueError(name)
 
 
-def _need_shallow(body: bytes) -> None:
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("too large a number")
+    return number
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member twice")
+    return found
+
+
+def _is_deeper(body: bytes, levels: int) -> bool:
+    if body.count(b"[") + body.count(b"{") <= levels:
+        return False
     depth = 0
     for token in _TOKEN.finditer(body):
         first = token[0][:1]
         depth += (first in b"[{") - (first in b"]}")
-        if depth > DEEPEST:
-            raise Refused(400, f"The body is nested deeper than {DEEPEST} levels, which no message of ours is")
+        if depth > levels:
+            return True
+    return False
 
 
 def _need(request: Request, media_type: str) -> None:
     given = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if given != media_type:
-        raise Refused(
-            415, f"The content type is {given or 'missing'}: send {media_type}", headers={"Accept": media_type}
-        )
+        raise Refused(415, f"Another content type is needed: send {media_type}", headers={"Accept": media_type})
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Refused(415, "Packed bodies are not taken: send it unpacked", headers={"Accept-Encoding": "identity"})
 
 
 def _limited(request: Request, largest: int) -> Request:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row, Table, insert, select
+from sqlalchemy import Row, Table, func, insert, select
 
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.parcels import Span, idempotency_key
@@ -15,6 +15,8 @@ from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, intakes, messages, parcels
 
 SOURCE = "inbox"
+_ACCEPTING = 7_410_931
+"""Our number of PostgreSQL's advisory lock for those who write messages down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,15 @@ def number_of(noun: str, sender_number: str) -> str:
 def entity_key(lane: str, entity: str) -> str:
     """How a lane's entity is called in the ledger; one whose order does not matter has none."""
     return hashed(lane, entity) if entity else ""
+
+
+def one_after_the_other(tx: Tx) -> None:
+    """Until this transaction ends no other writes messages down: what it finds unknown stays so.
+
+    SQLite has one writer at a time anyway.
+    """
+    if tx.dialect.name != "sqlite":
+        tx.execute(select(func.pg_advisory_xact_lock(_ACCEPTING)))
 
 
 def by_number(tx: Tx, numbers: Sequence[str]) -> dict[str, Row[Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 from airflow.api_fastapi.app import cached_app, get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from fastapi import HTTPException
 from jwt import InvalidTokenError
 
+from drbridge.errors import Unreachable
 from drbridge.inbox.callers import Caller, Remembered, basic_of
 
 TOKEN_PATH = "/auth/token"  # noqa: S105  every auth manager offers it
@@ -37,17 +40,18 @@ class AirflowCallers:
 
     async def may_send(self, caller: Caller, flow: str) -> bool:
         """Whether the user may trigger the flow's DAG."""
-        return bool(
-            get_auth_manager().is_authorized_dag(
-                method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=flow), user=caller.user
-            )
-        )
+        return await asyncio.to_thread(
+            get_auth_manager().is_authorized_dag,
+            method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=flow), user=caller.user,
+        )  # fmt: skip
 
 
 async def _exchanged(name: str, password: str) -> str | None:
-    transport = httpx.ASGITransport(app=cached_app())
+    transport = httpx.ASGITransport(app=cached_app(), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://airflow.internal") as client:
         reply = await client.post(TOKEN_PATH, json={"username": name, "password": password})
+    if reply.status_code >= 500:
+        raise Unreachable("Airflow's login does not work", detail=f"HTTP {reply.status_code}", fix="see its log")
     token = reply.json().get("access_token") if reply.status_code in (200, 201) else None
     return str(token) if token else None
 
