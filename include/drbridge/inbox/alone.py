@@ -27,7 +27,7 @@ def desk() -> Desk:
 
 def app() -> FastAPI:
     """Both sets of paths, under the same prefixes as in Airflow's API server."""
-    root, callers = FastAPI(title="drbridge", openapi_url=None), CallersInFile()
+    root, callers = FastAPI(title="drbridge", openapi_url=None, redirect_slashes=False), CallersInFile()
     root.mount(SHORT_PREFIX, create(desk, callers))
     root.mount(PUBLISHED_PREFIX, create(desk, callers, published=True))
     return root

@@ -106,9 +106,16 @@ class CallersInFile:
         if known := self._remembered.get(authorization + kept):
             return known
         loop = asyncio.get_running_loop()
-        if not await loop.run_in_executor(self._hashing, _matches, password, kept):
+        return await loop.run_in_executor(self._hashing, self._signed_in, authorization, name, password, kept)
+
+    def _signed_in(self, authorization: str, name: str, password: str, kept: str) -> Caller | None:
+        """Of many calls that come at once with one header, only the first is worked out."""
+        if known := self._remembered.get(authorization + kept):
+            return known
+        if not _matches(password, kept):
             return None
-        self._remembered.keep(authorization + kept, caller := Caller(name))
+        caller = Caller(name)
+        self._remembered.keep(authorization + kept, caller)
         return caller
 
     async def may_send(self, caller: Caller, flow: str) -> bool:
