@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.drbridge/pycache
 
-.PHONY: help setup demo stop test check docs bench-check fuzz screenshots clean
+.PHONY: help setup demo stop test check docs bench-check fuzz schemathesis screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench-check: setup ## the file check against pandas and pydantic, 5 million rows
 
 fuzz: setup ## the long run of the contract fuzz test (FUZZ_SECONDS=600)
 	DRBRIDGE_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(BIN)/python -m pytest -q tests/unit/checks -k fuzz
+
+schemathesis: setup ## the inbox against its own OpenAPI (SCHEMATHESIS_EXAMPLES=200 an operation)
+	DRBRIDGE_SCHEMATHESIS_EXAMPLES=$(or $(SCHEMATHESIS_EXAMPLES),200) $(BIN)/python -m pytest -q -s tests/inbox/test_openapi.py
 
 screenshots: setup ## pictures of the running demo for the docs (needs Debian's chromium)
 	$(BIN)/python docs/take_screenshots.py

@@ -21,7 +21,7 @@ def add_and_die(*given: Any) -> None:
 
 def main(port: str, dies: str = "") -> None:
     if dies:
-        messages.add = add_and_die
+        messages.add = add_and_die  # type: ignore[assignment]
     uvicorn.run(
         "drbridge.inbox.alone:app", factory=True, host="127.0.0.1", port=int(port), log_level="error", ws="none"
     )

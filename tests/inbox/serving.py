@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -70,9 +70,10 @@ class Inbox:
         host, port = self.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as line:
             for piece in pieces:
-                line.sendall(piece)
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    line.sendall(piece)
                 time.sleep(pause)
-            line.settimeout(2)
+            line.settimeout(1.5)
             got = b""
             try:
                 while chunk := line.recv(65536):
@@ -110,10 +111,10 @@ def systems() -> Systems:
 
 
 def _flow(noun: str) -> Flow:
-    return Flow(
-        name=f"test_{noun}", title=noun, process="enrollment", profiles=frozenset({"23C"}), message=noun,
-        deliver=("dacs_sync_request",),
-    )  # fmt: skip
+    return Flow.model_validate({
+        "name": f"test_{noun}", "title": noun, "process": "enrollment", "profiles": {"23C"}, "message": noun,
+        "deliver": ["dacs_sync_request"],
+    })  # fmt: skip
 
 
 def desk_of(ledger: Ledger, folder: Path, known: Systems | None = None) -> Desk:
@@ -149,7 +150,9 @@ def signed_in(url: str, who: tuple[str, str] = DERMS) -> httpx.Client:
 def listening(app: FastAPI) -> Iterator[str]:
     """Serves an app by uvicorn on a free port."""
     (port,) = free_ports(1)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws="none", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws="none", lifespan="off")
+    )
     thread = Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -13,8 +13,10 @@ from sqlalchemy import NullPool, create_engine, text
 from drbridge.contracts.message import Message
 from drbridge.errors import Misconfigured
 from drbridge.exchange import accept
+from drbridge.exchange.desk import Desk
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.tables import deliveries, messages, parcels
+from drbridge.systems import Flow
 from tests.inbox.serving import DERMS, OUTCOME, OUTCOME_FILE, STATUS, Inbox, Process, desk_of, status
 from tests.unit.contracts.messages import sample
 
@@ -148,7 +150,7 @@ def test_a_ledger_that_is_away_is_told_and_messages_are_taken_when_it_is_back(po
 def test_one_that_cannot_be_written_does_not_hurt_the_others(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     bound = accept._flows
 
-    def not_for_the_bad_one(desk: accept.Desk, message: Message) -> list[accept.Flow]:
+    def not_for_the_bad_one(desk: Desk, message: Message) -> list[Flow]:
         if message.number == "bad":
             raise Misconfigured("this one cannot be written")
         return bound(desk, message)
@@ -166,7 +168,7 @@ def test_many_at_once_share_transactions(inbox: Inbox, monkeypatch: pytest.Monke
     batches: list[int] = []
     write = accept.accept
 
-    def counted(desk: accept.Desk, posts: list[accept.Post]) -> list[accept.Receipt]:
+    def counted(desk: Desk, posts: list[accept.Post]) -> list[accept.Receipt]:
         batches.append(len(posts))
         return write(desk, posts)
 

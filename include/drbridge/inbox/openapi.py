@@ -121,7 +121,7 @@ def _content(door: Door) -> dict[str, Any]:
 
 
 def _parts(parts: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(parts), "properties": parts}
+    return {"type": "object", "required": list(parts), "properties": parts, "additionalProperties": False}
 
 
 def _model(door: Door) -> type[BaseModel]:
@@ -139,7 +139,8 @@ def _message() -> dict[str, Any]:
 
 
 def _health() -> dict[str, Any]:
-    body = {"application/json": {"schema": {"type": "object", "required": ["status"]}}}
+    up = {"type": "object", "required": ["status"], "properties": {"status": {"const": "UP"}}}
+    body = {"application/json": {"schema": up}}
     return {
         "operationId": "health",
         "summary": "Whether messages can be stored now",

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message as AsgiMessage
 
@@ -60,27 +59,30 @@ async def form_of(request: Request, fields: int, limits: Limits) -> AsyncIterato
         fields: how many parts that are no file it may have.
 
     Raises:
-        Refused: another content type (415), too large or too many parts (413), too slow (408), broken (400).
+        Refused: another content type (415), too large (413), too slow (408), broken or too many parts (400).
         Interrupted: the disk has no room for the file.
     """
     _need(request, "multipart/form-data")
-    limited = _limited(request, limits.file_bytes)
+    stream = _limited(request, limits.file_bytes).stream()
+    parser = MultiPartParser(
+        request.headers, stream, max_files=1, max_fields=fields, max_part_size=limits.message_bytes
+    )  # fmt: skip
     try:
         async with _in_time(limits.file_seconds):
-            form = await limited.form(max_files=1, max_fields=fields, max_part_size=limits.message_bytes)
-    except (HTTPException, MultiPartException) as error:
-        detail = str(getattr(error, "detail", error))
-        too_much = detail.startswith(("Too many", "Part exceeded", "Field exceeded"))
-        words = "has more or larger parts than are taken" if too_much else "cannot be taken apart"
-        raise Refused(413 if too_much else 400, f"The multipart/form-data {words}: compare it with /docs") from None
+            form = await parser.parse()
+        yield form
+    except MultiPartException as error:
+        status = 413 if error.message.startswith("Part exceeded") else 400
+        raise Refused(
+            status, "The multipart/form-data is broken, or has more or larger parts than are taken: see /docs"
+        ) from None
     except OSError as error:
         raise Interrupted(
             "A posted file cannot be kept", detail=str(error.strerror), fix="make room on /tmp"
         ) from error
-    try:
-        yield form
     finally:
-        await form.close()
+        for file in parser._files_to_close_on_error:  # a part that breaks off is in no form
+            file.close()
 
 
 def file_of(form: FormData) -> UploadFile:
