@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from drbridge.inbox.paths import PUBLISHED_PREFIX, SHORT_PREFIX
 from drbridge.systems import DEFAULT_FILE, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,6 +134,23 @@ def test_the_plugin_loads_and_replaces_no_module_of_python() -> None:
     assert [plugin.name for plugin in plugins if plugin.name and "drbridge" in plugin.name] == ["drbridge"]
     assert Path(str(http.__file__)).is_relative_to(sysconfig.get_path("stdlib"))
     assert "drbridge_airflow/" in (ROOT / "plugins" / ".airflowignore").read_text(encoding="utf-8").split()
+
+
+def test_loading_the_plugin_loads_nothing_of_the_inbox() -> None:
+    """Every worker and every process that reads DAGs loads it; only the API server asks it for its apps."""
+    code = """
+import json, sys
+from airflow.sdk import plugins_manager
+(ours,) = [plugin for plugin in plugins_manager._get_plugins()[0] if plugin.name == "drbridge"]
+before = sorted(name for name in sys.modules if name.split(".")[0] in ("drbridge", "drbridge_airflow"))
+apps = ours.fastapi_apps
+print(json.dumps([before, "drbridge.inbox.app" in sys.modules, [app["url_prefix"] for app in apps]]))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, served, prefixes = json.loads(told.stdout.splitlines()[-1])
+    assert before == []
+    assert served
+    assert prefixes == [SHORT_PREFIX, PUBLISHED_PREFIX]
 
 
 def _imports(text: str) -> list[str]:

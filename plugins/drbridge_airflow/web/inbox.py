@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from drbridge.inbox import create
@@ -10,8 +11,12 @@ from drbridge_airflow.desk import desk_for_worker
 from drbridge_airflow.web.callers import AirflowCallers
 
 
+@cache
 def apps() -> list[dict[str, Any]]:
-    """The inbox twice, as Airflow mounts it: under our own paths, and under those that other systems already call."""
+    """The inbox twice, as Airflow mounts it: under our own paths, and under those that other systems already call.
+
+    Airflow asks again whenever somebody looks at its list of plugins; the apps stay the same.
+    """
     callers = AirflowCallers()
     return [
         {"app": create(desk_for_worker, callers), "url_prefix": SHORT_PREFIX, "name": "drbridge inbox"},
