@@ -14,6 +14,8 @@ import pytest
 from pydantic import BaseModel
 
 from drbridge.cli.settings_page import EXTRAS, TABLES, explained_in
+from drbridge.inbox.paths import DOORS, PUBLISHED_PREFIX, SHORT_PREFIX
+from drbridge.inbox.reading import Limits
 from drbridge.systems import DEFAULT_FILE, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +54,19 @@ def test_what_the_page_for_the_night_quotes_is_what_the_tasks_say() -> None:
     said = "".join(path.read_text() for folder in ("include", "plugins") for path in (ROOT / folder).rglob("*.py"))
     assert len(quoted) > 10
     assert [piece for piece in quoted if piece not in said] == []
+
+
+def test_the_page_on_connecting_names_every_path_of_the_inbox() -> None:
+    text = (ROOT / "docs" / "connect.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| `(\S+)` \| `(\S+)` \| (.+) \|$", text, re.MULTILINE)
+    bodies = {"json": "JSON", "json and file": "`message`, `file`", "file": "`file`"}
+    assert rows == [(door.published, door.short, bodies[door.shape]) for door in DOORS]
+    assert f"{PUBLISHED_PREFIX}/" in text
+    assert f"{SHORT_PREFIX}/" in text
+    limits = Limits()
+    assert f"at most {limits.message_bytes >> 20} MiB and {limits.levels} levels deep" in text
+    assert f"at most {limits.file_bytes >> 20} MiB" in text
+    assert f"{limits.message_seconds:.0f} s for a message, {limits.file_seconds / 60:.0f} min for a file" in text
 
 
 def test_pins_name_no_registry() -> None:

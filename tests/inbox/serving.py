@@ -26,7 +26,7 @@ from drbridge.adapters.outside import ConnectionsOutside, environment_connection
 from drbridge.contracts import MESSAGES
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import Staging
-from drbridge.inbox import create
+from drbridge.inbox.alone import both
 from drbridge.inbox.callers import CallersInFile
 from drbridge.inbox.paths import DOORS, PUBLISHED_PREFIX, SHORT_PREFIX, Door
 from drbridge.inbox.reading import Limits
@@ -135,9 +135,7 @@ def callers_in(folder: Path) -> CallersInFile:
 @contextmanager
 def served(desk: Desk, folder: Path, limits: Limits | None = None) -> Iterator[Inbox]:
     """Both apps under their prefixes, as everywhere."""
-    root, callers = FastAPI(openapi_url=None), callers_in(folder)
-    root.mount(SHORT_PREFIX, create(lambda: desk, callers, limits=limits))
-    root.mount(PUBLISHED_PREFIX, create(lambda: desk, callers, published=True, limits=limits))
+    root = both(lambda: desk, callers_in(folder), limits)
     with listening(root) as url, signed_in(url) as client:
         yield Inbox(url, client, desk.ledger, desk.staging.root)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -48,12 +47,10 @@ def test_basic_and_bearer_both_sign_in_at_both_paths(airflow: Inbox, path: str) 
 
 
 def test_files_are_taken_there_too(airflow: Inbox) -> None:
-    airflow.client.auth = ("derms", PASSWORDS["derms"])  # type: ignore[assignment]
-    try:
-        assert airflow.post_file(OUTCOME, OUTCOME_FILE.name, OUTCOME_FILE.read_bytes()).status_code == 202
-        assert list(airflow.posted_files()) == [OUTCOME_FILE.name]
-    finally:
-        airflow.client.auth = None
+    file = (OUTCOME_FILE.name, OUTCOME_FILE.read_bytes())
+    told = airflow.client.post(OUTCOME, files={"file": file}, auth=("derms", PASSWORDS["derms"]))
+    assert told.status_code == 202
+    assert list(airflow.posted_files()) == [OUTCOME_FILE.name]
 
 
 def test_a_wrong_password_or_token_is_401(airflow: Inbox) -> None:
@@ -70,7 +67,9 @@ def test_a_wrong_password_or_token_is_401(airflow: Inbox) -> None:
 def test_who_may_not_trigger_the_dag_is_403(airflow: Inbox) -> None:
     looker = ("looker", PASSWORDS["looker"])
     before = airflow.count(messages)
-    assert "derms_dacs_event_status" in problem(airflow.client.post(STATUS, json=status("l"), auth=looker), 403)["detail"]
+    assert (
+        "derms_dacs_event_status" in problem(airflow.client.post(STATUS, json=status("l"), auth=looker), 403)["detail"]
+    )
     problem(airflow.client.post(OUTCOME, files={"file": ("EVENT_OUTCOME_9.csv", b"1")}, auth=looker), 403)
     where = airflow.client.post(STATUS, json=status("own"), auth=("admin", PASSWORDS["admin"])).headers["location"]
     problem(airflow.client.get(where, auth=looker), 403)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 
 from drbridge.adapters.outside import ConnectionsOutside, environment_connection
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import Staging
-from drbridge.inbox.app import create
-from drbridge.inbox.callers import CallersInFile
+from drbridge.inbox.app import create, not_served
+from drbridge.inbox.callers import Callers, CallersInFile
 from drbridge.inbox.paths import PUBLISHED_PREFIX, SHORT_PREFIX
+from drbridge.inbox.reading import Limits
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
 from drbridge.systems import load
@@ -26,8 +29,14 @@ def desk() -> Desk:
 
 
 def app() -> FastAPI:
+    """The inbox with the settings of this process."""
+    return both(desk, CallersInFile())
+
+
+def both(desk: Callable[[], Desk], callers: Callers, limits: Limits | None = None) -> FastAPI:
     """Both sets of paths, under the same prefixes as in Airflow's API server."""
-    root, callers = FastAPI(title="drbridge", openapi_url=None, redirect_slashes=False), CallersInFile()
-    root.mount(SHORT_PREFIX, create(desk, callers))
-    root.mount(PUBLISHED_PREFIX, create(desk, callers, published=True))
+    root = FastAPI(title="drbridge", openapi_url=None, redirect_slashes=False)
+    root.add_exception_handler(HTTPException, not_served)
+    root.mount(SHORT_PREFIX, create(desk, callers, limits=limits))
+    root.mount(PUBLISHED_PREFIX, create(desk, callers, published=True, limits=limits))
     return root

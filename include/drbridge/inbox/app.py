@@ -39,7 +39,7 @@ def create(
     )
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(DrBridgeError, _failed)
-    app.add_exception_handler(HTTPException, _not_served)
+    app.add_exception_handler(HTTPException, not_served)
     app.add_exception_handler(Exception, _broken)
     for door in DOORS:
         _add(app, clerk, door, published)
@@ -90,7 +90,8 @@ async def _broken(_request: Request, _error: Exception) -> JSONResponse:
     return as_response(Refused(500, "The inbox has a fault: tell its operator, and send the message again later"))
 
 
-async def _not_served(_request: Request, error: Exception) -> JSONResponse:
+async def not_served(_request: Request, error: Exception) -> JSONResponse:
+    """No such path, or not by this method."""
     assert isinstance(error, HTTPException)
     detail = NO_SUCH_PATH if error.status_code == 404 else f"{error.detail}: compare the request with /docs"
     return as_response(Refused(error.status_code, detail, headers=error.headers))

@@ -129,7 +129,8 @@ def _model(door: Door) -> type[BaseModel]:
 
 
 def _message() -> dict[str, Any]:
-    number = {"name": "number", "in": "path", "required": True, "schema": {"type": "string"}}
+    number = {"name": "number", "in": "path", "required": True,
+              "description": "the messageNumber that the sender was told", "schema": {"type": "string"}}  # fmt: skip
     return {
         "operationId": "message",
         "summary": "What has become of a message",
