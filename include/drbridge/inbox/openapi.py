@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from drbridge.contracts import MESSAGES
+from drbridge.contracts import MESSAGES, Message
 from drbridge.inbox.paths import DOORS, Door
 from drbridge.inbox.problems import MEDIA_TYPE, SCHEMA
 
@@ -107,7 +106,7 @@ def _title(door: Door) -> str:
 
 
 def _content(door: Door) -> dict[str, Any]:
-    message: dict[str, Any] = {"$ref": REF.format(model=_model(door).__name__)} if door.noun in MESSAGES else {}
+    message = _framed(MESSAGES[door.noun]) if door.noun in MESSAGES else {}
     file = {"type": "string", "format": "binary"}
     match door.shape:
         case "json":
@@ -124,8 +123,13 @@ def _parts(parts: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": list(parts), "properties": parts, "additionalProperties": False}
 
 
-def _model(door: Door) -> type[BaseModel]:
-    return MESSAGES[door.noun]
+def _framed(model: type[Message]) -> dict[str, Any]:
+    """A message, bare or in the frame that some systems put around it."""
+    bare = {"$ref": REF.format(model=model.__name__)}
+    if not model.frame:
+        return bare
+    framed = {"type": "object", "required": [model.frame], "properties": {model.frame: bare}}
+    return {"anyOf": [bare, framed]}
 
 
 def _message() -> dict[str, Any]:

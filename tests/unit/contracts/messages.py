@@ -13,6 +13,8 @@ from drbridge.contracts import MESSAGES, Message
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "messages"
 LEFT_OUT = object()
+NOUNS = [noun for noun in MESSAGES if noun != "posted_file"]
+"""What others send; a posted file is described by ourselves."""
 
 Where = tuple[str | int, ...]
 

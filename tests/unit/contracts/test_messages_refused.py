@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drbridge.contracts import MESSAGES
-from tests.unit.contracts.messages import LEFT_OUT, Where, changed, good, refused
+from tests.unit.contracts.messages import LEFT_OUT, NOUNS, Where, changed, good, refused
 
 DEVICE: Where = ("locationInfo", "controllableDevices", 0)
 ASSET: Where = ("requests", 0, "assetInfo", "assetList", 1)
@@ -155,7 +155,7 @@ def test_what_is_just_within_the_rules_is_taken(noun: str, where: Where, value: 
     assert refused(noun, changed(noun, (where, value))) == []
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 @pytest.mark.parametrize("value", [0, 1784052000, "1784052000", "2026", "2026-07-14", "2026-07-14T18:00:00", 1e400,
                                    "2026-07-14T18:00:00+15:00", "0001-01-01T00:00:00+05:00", True, [], {}])  # fmt: skip
 def test_a_moment_is_a_date_and_time_with_its_offset(noun: str, value: Any) -> None:
@@ -164,7 +164,7 @@ def test_a_moment_is_a_date_and_time_with_its_offset(noun: str, value: Any) -> N
             assert [place for place, _ in refused(noun, changed(noun, (where, value)))] != []
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 def test_text_that_no_database_or_encoding_holds_is_refused(noun: str) -> None:
     for where, value in leaves(good(noun)):
         if isinstance(value, str) and value and where[-1] not in PASSED_OVER:
@@ -175,7 +175,7 @@ def test_text_that_no_database_or_encoding_holds_is_refused(noun: str) -> None:
                 "".join(said for _, said in refused(noun, data)).encode()
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 def test_members_that_nobody_agreed_on_are_passed_over(noun: str) -> None:
     extra = {"\ud800": "\ud800", "x": "\0", "messageId2": 10**400, "y": float("nan")}
     assert refused(noun, {**good(noun), **extra}) == []
@@ -201,7 +201,7 @@ HUGE = [
 ]
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 @pytest.mark.parametrize("number", range(len(HUGE)))
 def test_deep_and_huge_values_are_refused_and_break_nothing(noun: str, number: int) -> None:
     for where, _ in leaves(good(noun)):
@@ -212,7 +212,7 @@ def test_deep_and_huge_values_are_refused_and_break_nothing(noun: str, number: i
     assert refused(noun, HUGE[number]) != []
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 100_000, b'{"messageId":' + b"9" * 5000 + b"}", b"\xff",
                                   b'{"messageId":"\\ud800"}', b"", b"null"])  # fmt: skip
 def test_json_that_is_none_is_refused(noun: str, text: bytes) -> None:
@@ -227,7 +227,7 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 @settings(max_examples=60, deadline=None)
 @given(value=JSON, pick=st.integers(0, 1000))
 def test_whatever_stands_anywhere_is_taken_or_refused(noun: str, value: Any, pick: int) -> None:

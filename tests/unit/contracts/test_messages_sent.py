@@ -24,7 +24,7 @@ from drbridge.contracts import (
     unavailability,
 )
 from drbridge.contracts.message import Part
-from tests.unit.contracts.messages import LEFT_OUT, SAMPLES, changed, good, read, sample
+from tests.unit.contracts.messages import LEFT_OUT, NOUNS, SAMPLES, changed, good, read, sample
 
 SPECIFICATIONS = {"ECOBEE!EB-STATE5": "EB5-SMART"}
 TYPES = {"THERMOSTAT": "D1TS"}
@@ -64,13 +64,13 @@ SENT: dict[str, Callable[[Any, int], Any]] = {
 
 
 def test_every_noun_has_its_sample_and_what_it_becomes() -> None:
-    assert MESSAGES.keys() == SENT.keys()
+    assert set(NOUNS) == SENT.keys()
     assert {path.name for path in SAMPLES.iterdir()} == {
-        noun + end for noun in MESSAGES for end in (".json", ".sent.json")
+        noun + end for noun in NOUNS for end in (".json", ".sent.json")
     }
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 def test_a_message_becomes_its_requests(noun: str) -> None:
     message = read(noun, good(noun))
     bodies = [SENT[noun](message, part) for part in range(len(message.parts()))]
@@ -78,7 +78,7 @@ def test_a_message_becomes_its_requests(noun: str) -> None:
     assert json.loads(json.dumps(bodies, allow_nan=False)) == bodies
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 def test_a_message_without_its_frame_is_the_same_message(noun: str) -> None:
     cls = MESSAGES[noun]
     assert cls.unwrapped(good(noun)) == good(noun)
@@ -87,7 +87,7 @@ def test_a_message_without_its_frame_is_the_same_message(noun: str) -> None:
         assert cls.unwrapped(nothing) == nothing
 
 
-@pytest.mark.parametrize("noun", MESSAGES)
+@pytest.mark.parametrize("noun", NOUNS)
 def test_a_noun_describes_itself(noun: str) -> None:
     schema = MESSAGES[noun].model_json_schema(by_alias=True)
     assert json.dumps(schema)
