@@ -23,7 +23,7 @@ from drbridge.ledger.tables import messages
 from tests.inbox.serving import DERMS, Inbox, desk_of, served
 
 EXAMPLES = os.environ.get("DRBRIDGE_SCHEMATHESIS_EXAMPLES")
-HOW_LONG = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "3", "--phases", "fuzzing"]
+HOW_LONG = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "2", "--phases", "fuzzing"]
 BOTH = pytest.mark.parametrize("prefix", [SHORT_PREFIX, PUBLISHED_PREFIX], ids=["short", "published"])
 
 
