@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from drbridge.systems import Endpoint, Flow, Site, Store
+from drbridge.systems import Difference, Endpoint, Flow, Lookups, Site, Store
 
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[site]": (Site, "The whole installation."),
+    "[site.lookups]": (Lookups, "Words that the other systems write differently; each is a table of its own."),
     "[endpoints.<name>]": (Endpoint, "One REST operation of another system."),
+    '[endpoints.<name>.release."23C"]': (Difference, "What is different at an endpoint in one release."),
     "[stores.<name>]": (Store, "A folder or bucket prefix that files are delivered to."),
     "[flows.<name>]": (Flow, "One flow; its name is the id of its DAG."),
 }
