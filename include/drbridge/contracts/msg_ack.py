@@ -83,6 +83,7 @@ class MsgAck(Message):
 
     @property
     def number(self) -> str:
+        """messageId; without it what is answered first, and when."""
         if self.message_id is not None:
             return self.message_id
         when = self.when_iso.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
