@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from pydantic.fields import FieldInfo
 
 from drbridge.systems import Difference, Endpoint, Flow, Lookups, Site, Store
 
@@ -69,7 +69,7 @@ def _rows(model: type[BaseModel]) -> Iterator[str]:
     told = explained_in(model)
     for name, each in model.model_fields.items():
         if name != "name":
-            yield f"| `{name}` | {_default(each.default)} | {told[name]} |\n"
+            yield f"| `{name}` | {_default(each)} | {told[name]} |\n"
 
 
 def explained_in(model: type[BaseModel]) -> dict[str, str]:
@@ -79,7 +79,8 @@ def explained_in(model: type[BaseModel]) -> dict[str, str]:
     return {name: " ".join(text.split()).rstrip(".") for name, text in entries}
 
 
-def _default(value: object) -> str:
-    if value is PydanticUndefined:
+def _default(setting: FieldInfo) -> str:
+    if setting.is_required():
         return "must be given"
-    return "" if value is None else f"`{value}`"
+    value = setting.get_default(call_default_factory=True)
+    return "" if value in (None, "", {}) or isinstance(value, BaseModel) else f"`{value}`"
