@@ -1,4 +1,4 @@
-"""Wakes every flow that has unfinished work which is due and which nobody holds. It sends nothing itself.
+"""Wakes every flow that has unfinished work which is due and which nobody holds, and sends the notices that wait.
 
 **Starts** every minute.
 

@@ -125,13 +125,18 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: what goes over the wire, and the key that survives its retries."""
+    """One request: what goes over the wire, and the key that survives its retries.
+
+    Attributes:
+        headers: more of them than every request has.
+    """
 
     method: str
     path: str
     key: str
     json: JsonValue = None
     file: FilePart | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_read(self) -> bool:

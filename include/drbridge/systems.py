@@ -10,8 +10,9 @@ import fnmatch
 import os
 import tomllib
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -139,6 +140,62 @@ class Store(_Frozen):
 
 Destination = Endpoint | Store
 
+NoticeKind = Literal["error", "complete", "partial", "no_file"]
+Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
+
+
+class Notify(_Frozen):
+    """Who is told what. Without a connection for mail and one for a webhook, nobody is told anything.
+
+    Attributes:
+        mail: id of the Airflow connection (type `smtp`) that mail goes out through.
+        sender: the address it comes from.
+        webhook: id of the Airflow connection (type `http`) that gets every notice as JSON.
+        base_url: where Airflow's UI is, for the link; without it Airflow's own `[api] base_url`.
+        error: tell the owners of technical errors, refused files, and files that wait for a person.
+        process_complete: tell the business users which files were delivered, wholly or in part.
+        process_nofile: tell them when a day brought no file.
+        to: the owners.
+        to_process: the business users.
+        to_process_of: business users instead of those, by the name of a flow, or of a system it reads or writes.
+    """
+
+    mail: str | None = None
+    sender: Address = "drbridge@localhost"
+    webhook: str | None = None
+    base_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    error: bool = True
+    process_complete: bool = True
+    process_nofile: bool = False
+    to: tuple[Address, ...] = ()
+    to_process: tuple[Address, ...] = ()
+    to_process_of: dict[str, tuple[Address, ...]] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anybody can be told anything."""
+        return bool(self.mail or self.webhook)
+
+    def wants(self, kind: NoticeKind) -> bool:
+        """Whether anybody is to be told of this kind of thing."""
+        return {"error": self.error, "no_file": self.process_nofile}.get(kind, self.process_complete)
+
+    def recipients(self, kind: NoticeKind, flow: str) -> tuple[str, ...]:
+        """Whom a mail goes to: the owners, or the business users of the flow, or else of the systems in its name."""
+        if kind == "error":
+            return self.to
+        if flow in self.to_process_of:
+            return self.to_process_of[flow]
+        of_systems = [self.to_process_of[system] for system in flow.split("_")[:2] if system in self.to_process_of]
+        return tuple(dict.fromkeys(chain.from_iterable(of_systems))) or self.to_process
+
+    def channels(self, kind: NoticeKind, flow: str) -> tuple[str, ...]:
+        """The ways by which a notice goes out: `mail`, `webhook`, both or none."""
+        if not self.wants(kind):
+            return ()
+        ways = {"mail": self.mail and self.recipients(kind, flow), "webhook": self.webhook}
+        return tuple(way for way, goes in ways.items() if goes)
+
 
 class Flow(_Frozen):
     """One integration process: one DAG.
@@ -147,7 +204,8 @@ class Flow(_Frozen):
         title: its name in the Airflow UI.
         process: the business process whose DAG folder it lives in.
         profiles: the releases whose guide names this flow.
-        source: where its files lie, written like a store's url; empty in a flow of messages.
+        source: where its files lie, written like a store's url, and behind a blank the folder of the inbox where those
+            lie that come by REST; empty in a flow of messages.
         prefixes: start of a file's name -> the noun of its contract.
         message: the noun of the messages it takes from the inbox; empty in a flow of files.
         deliver: names of endpoints and stores.
@@ -162,7 +220,7 @@ class Flow(_Frozen):
     title: str
     process: str
     profiles: frozenset[Profile]
-    source: str = Field("", pattern=r"^$|^((sftp|s3)://[^/]+/.+|inbox://[^/]+)$")
+    source: str = Field("", pattern=r"^$|^(sftp|s3)://[^/ ]+/[^ ]+( inbox://[^/ ]+)?$|^inbox://[^/ ]+$")
     prefixes: dict[str, str] = Field(default_factory=dict)
     message: str = ""
     deliver: tuple[str, ...] = Field(min_length=1)
@@ -190,6 +248,16 @@ class Flow(_Frozen):
                 raise ValueError(f"no contract is called {noun!r}; there are {', '.join(sorted(CONTRACTS))}")
         return self
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where its files lie at other systems: without the inbox, which is our own."""
+        return tuple(url for url in self.source.split() if not url.startswith("inbox://"))
+
+    @property
+    def rejects(self) -> str:
+        """Where the refused rows of its files are laid: beside them."""
+        return f"{self.source.split()[0].rstrip('/')}/rejects"
+
     def destination_of(self, route: str) -> str:
         """Where a message goes by what it names."""
         return self.routes.get(route, self.deliver[0])
@@ -206,6 +274,7 @@ class Systems(_Frozen):
     """Everything `systems.toml` says, checked."""
 
     site: Site
+    notify: Notify = Notify()
     endpoints: dict[str, Endpoint]
     stores: dict[str, Store]
     flows: dict[str, Flow]
@@ -218,6 +287,13 @@ class Systems(_Frozen):
                     raise ValueError(f"flow {flow.name}: no endpoint or store is called {name!r}")
             if flow.answer in self.stores:
                 raise ValueError(f"flow {flow.name}: answer {flow.answer!r} is a store; an answer goes to an endpoint")
+        return self
+
+    @model_validator(mode="after")
+    def _readers_exist(self) -> Self:
+        known = {word for name in self.flows for word in (name, *name.split("_")[:2])}
+        if unknown := set(self.notify.to_process_of) - known:
+            raise ValueError(f"notify.to_process_of: no flow or system is called {', '.join(sorted(unknown))}")
         return self
 
     def flow(self, name: str) -> Flow:
@@ -284,10 +360,11 @@ def load(path: Path | None = None) -> Systems:
     file = path or Path(os.environ.get("DRBRIDGE_CONFIG") or DEFAULT_FILE)
     try:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
-        site = dict(text.pop("site", {}))
+        site, notify = dict(text.pop("site", {})), text.pop("notify", {})
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
             site["profile"] = _known_profile(profile)
-        told = Systems.model_validate({"site": site, **{kind: _named(table) for kind, table in text.items()}})
+        named = {kind: _named(table) for kind, table in text.items()}
+        told = Systems.model_validate({"site": site, "notify": notify, **named})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError, AttributeError, OSError) as error:

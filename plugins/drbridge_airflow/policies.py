@@ -19,6 +19,7 @@ from airflow.sdk import (
 from airflow.sdk.definitions.retry_policy import RetryDecision
 
 from drbridge.errors import DrBridgeError, RetryLater
+from drbridge_airflow.notifiers import TellOwners, WorksAgain
 from drbridge_airflow.triggers.arrivals import Arrivals
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ FLOW_SETTINGS: dict[str, Any] = {
         "retries": 2,
         "retry_delay": timedelta(seconds=FIRST_DELAY_SECONDS),
         "retry_policy": ByCause(),
+        "on_failure_callback": TellOwners(),
+        "on_success_callback": WorksAgain(),
+        "on_skipped_callback": WorksAgain(),
     },
 }
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from drbridge.systems import DEFAULT_FILE
 from tests.airflow_rig import Rig, rig, until
+from tests.stores import smtp_server
+from tests.stores.smtp_server import MailServer
 
 FLOW = "dacs_derms_device_score"
 SOURCE = "sftp://dacs_files/outgoing/scores"
@@ -20,14 +24,31 @@ ROWS = 3
 DAYS = [(datetime.now(UTC) - timedelta(days=back)).date() for back in (3, 2, 1)]
 
 
+NOTIFY = """[notify]
+mail = "smtp_default"
+to = ["owner@utility.example"]
+to_process = ["user@utility.example"]
+"""
+
+
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Rig]:
-    with rig(tmp_path) as running:
+def post() -> Iterator[MailServer]:
+    with smtp_server.running() as server:
+        yield server
+
+
+@pytest.fixture
+def running(tmp_path: Path, post: MailServer) -> Iterator[Rig]:
+    settings = tmp_path / "systems.toml"
+    settings.write_text(DEFAULT_FILE.read_text(encoding="utf-8").replace("[notify]", NOTIFY), encoding="utf-8")
+    extra = {"disable_ssl": True, "disable_tls": True}
+    mail = json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": post.port, "extra": extra})
+    with rig(tmp_path, DRBRIDGE_CONFIG=str(settings), AIRFLOW_CONN_SMTP_DEFAULT=mail) as running:
         yield running
 
 
 @pytest.mark.timeout(420)  # about 80 s when nothing else runs; Airflow's processes and ours share the cores with others
-def test_a_three_day_outage_and_a_backfill_deliver_every_file_once(running: Rig) -> None:
+def test_a_three_day_outage_and_a_backfill_deliver_every_file_once(running: Rig, post: MailServer) -> None:
     derms = running.sandbox.far("derms")
     derms.down()
     files = {f"SDCSE_{day:%m%d}_00.csv": _scores(day) for day in DAYS}
@@ -36,6 +57,8 @@ def test_a_three_day_outage_and_a_backfill_deliver_every_file_once(running: Rig)
     running.unpause(FLOW, "resume")
     until(lambda: _a_run_failed(running), 120, "a run has met the outage")
     assert derms.calls("deviceScore") == 0
+    until(lambda: post.mails, 60, "the owners are told")
+    assert "What:  Device scores: DACS to DERMS: derms_rest cannot be worked with" in post.mails[0].get_content()
 
     derms.up()
     running.backfill(FLOW, str(DAYS[0]), str(DAYS[-1]))
@@ -46,10 +69,18 @@ def test_a_three_day_outage_and_a_backfill_deliver_every_file_once(running: Rig)
     assert len(effects) == len(files) * ROWS
     assert {effect["effects"] for effect in effects.values()} == {1}
 
+    until(lambda: all(name in _mails_to("user", post) for name in files), 120, "the business users know each file")
+    assert post.to.count(["owner@utility.example"]) == 1, "an outage is one mail"
+
     tries = _tries(running)
     running.backfill(FLOW, str(DAYS[0]), str(DAYS[-1]))
     until(lambda: _ran_again(running, tries), 120, "the tasks of all three days run again")
     assert derms.calls("deviceScore") == len(files), "the same backfill again called DERMS"
+
+
+def _mails_to(who: str, post: MailServer) -> str:
+    told = zip(post.mails, post.to, strict=True)
+    return "".join(mail.get_content() for mail, to in told if to == [f"{who}@utility.example"])
 
 
 def _scores(day: date) -> str:

@@ -21,12 +21,12 @@ def loaded(tmp_path: Path, text: str) -> systems.Systems:
 
 def test_the_shipped_file_is_good() -> None:
     shipped = systems.load(systems.DEFAULT_FILE)
-    assert len(shipped.flows) == 20
+    assert len(shipped.flows) == 21
     for endpoint in shipped.endpoints.values():
         operation_of(endpoint)
 
 
-@pytest.mark.parametrize(("profile", "on"), [("23C", 14), ("26.4", 15), ("all", 20)])
+@pytest.mark.parametrize(("profile", "on"), [("23C", 15), ("26.4", 16), ("all", 21)])
 def test_a_profile_switches_flows_by_release(monkeypatch: pytest.MonkeyPatch, profile: str, on: int) -> None:
     monkeypatch.setenv("DRBRIDGE_PROFILE", profile)
     found = systems.load(systems.DEFAULT_FILE)
@@ -50,14 +50,14 @@ def test_an_endpoint_is_what_it_is_in_the_installations_release(
 
 def test_one_outcome_file_belongs_to_two_flows() -> None:
     shipped = systems.load(systems.DEFAULT_FILE)
-    sharing = shipped.flows_sharing("sftp://derms_files/outgoing/outcome", "event_outcome")
+    sharing = shipped.flows_sharing("sftp://derms_files/outgoing/outcome inbox://event_outcomes", "event_outcome")
     assert [flow.name for flow in sharing] == ["derms_dacs_event_outcome", "derms_ouai_event_outcome"]
 
 
 def test_a_flow_that_is_off_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRBRIDGE_PROFILE", "26.4")
     found = systems.load(systems.DEFAULT_FILE)
-    sharing = found.flows_sharing("sftp://derms_files/outgoing/outcome", "event_outcome")
+    sharing = found.flows_sharing("sftp://derms_files/outgoing/outcome inbox://event_outcomes", "event_outcome")
     assert [flow.name for flow in sharing] == ["derms_dacs_event_outcome"]
 
 

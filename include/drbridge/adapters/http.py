@@ -69,7 +69,7 @@ class HttpTarget:
 
     async def _send(self, call: Call, authorization: str) -> Reply:
         body = body_of(call)
-        headers = {"Accept": "application/json", "Idempotency-Key": call.key, **body.headers}
+        headers = {"Accept": "application/json", "Idempotency-Key": call.key, **body.headers, **call.headers}
         if call.is_read:
             del headers["Idempotency-Key"]
         if authorization:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from drbridge.systems import Difference, Endpoint, Flow, Lookups, Site, Store
+from drbridge.systems import Difference, Endpoint, Flow, Lookups, Notify, Site, Store
 
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[site]": (Site, "The whole installation."),
     "[site.lookups]": (Lookups, "Words that the other systems write differently; each is a table of its own."),
+    "[notify]": (Notify, "Who is told what (docs/notify.md)."),
     "[endpoints.<name>]": (Endpoint, "One REST operation of another system."),
     '[endpoints.<name>.release."23C"]': (Difference, "What is different at an endpoint in one release."),
     "[stores.<name>]": (Store, "A folder or bucket prefix that files are delivered to."),
@@ -46,6 +47,12 @@ EXTRAS = {
         "health_path": "what `drbridge connections` asks for (`/`); best a path that needs the login",
         "verify": "`false`: any certificate; or a file of certificates to trust",
         "cert": "a file with our client certificate and its key",
+        "path": "of a webhook under `[notify]`: where notices are posted (`/`)",
+    },
+    "smtp": {
+        "disable_ssl": "`true`: the line is encrypted by STARTTLS (port 587), not from its start (port 465)",
+        "disable_tls": "`true` besides: not at all (port 25); such a connection may have no login",
+        "verify": "a file of certificates to trust",
     },
 }
 

@@ -28,6 +28,7 @@ from drbridge.contracts.msg_ack import (
     EnrollmentAckMessage,
     ProgramRulesAck,
 )
+from drbridge.contracts.posted_file import PostedFile
 from drbridge.contracts.problems import CODES, Problem
 from drbridge.contracts.program_rules import ProgramRules
 from drbridge.contracts.unavailability import Unavailability
@@ -45,7 +46,7 @@ MESSAGES: dict[str, type[Message]] = {
     for each in (
         EnrollmentRequest, EnrollmentChange, EnrollmentAckMessage, DeviceStatusCheck, DeviceStatusAck, EventStatus,
         DeviceReservation, ProgramRules, ProgramRulesAck, Aggregator, AggregatorAck, EventOptOut, Unavailability,
-        CustomersAck,
+        CustomersAck, PostedFile,
     )
 }  # fmt: skip
 

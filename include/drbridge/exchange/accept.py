@@ -30,11 +30,13 @@ class Post:
     Attributes:
         data: the message as it was written; `message` is what we read in it.
         caller: who sent it, by the name it signed in with.
+        file_name: of the file it speaks of, which lies in the inbox already: the file goes, the message does not.
     """
 
     message: Message
     data: dict[str, Any]
     caller: str
+    file_name: str = ""
 
     @property
     def number(self) -> str:
@@ -47,8 +49,11 @@ class Post:
         return sha256(_text(self.data)).hexdigest()
 
 
-def read(noun: str, data: Any, caller: str) -> Post:
+def read(noun: str, data: Any, caller: str, file_name: str = "") -> Post:
     """A message as it came, with or without the frame that some systems put around it.
+
+    Args:
+        file_name: of the file it speaks of, if that is what goes.
 
     Raises:
         pydantic.ValidationError: it is not as agreed.
@@ -56,7 +61,7 @@ def read(noun: str, data: Any, caller: str) -> Post:
     kind = MESSAGES[noun]
     inside = kind.unwrapped(data)
     message = kind.model_validate(inside)
-    return Post(message, inside, caller)
+    return Post(message, inside, caller, file_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,12 @@ class Receipt:
     number: str
     is_new: bool = False
     is_other: bool = False
+
+
+def is_known(desk: Desk, post: Post) -> bool:
+    """Whether a message of this number was written down before."""
+    with desk.ledger.read() as tx:
+        return bool(messages.by_number(tx, [post.number]))
 
 
 def accept(desk: Desk, posts: Sequence[Post]) -> list[Receipt]:
@@ -102,7 +113,8 @@ def _letter(desk: Desk, tx: Tx, post: Post) -> Letter:
         noun=message.noun, number=post.number, sha256=post.digest, sealed=desk.seal.close(content), bytes=len(content),
         caller=post.caller, business_at=message.happened_at.timestamp(), belongs_to=_group(message),
         parts=[(part.entity, part.order_at.timestamp()) for part in message.parts()],
-        bound=[_bound(flow, message) for flow in _flows(desk, message)],
+        bound=[] if post.file_name else [_bound(flow, message) for flow in _flows(desk, message)],
+        file_name=post.file_name,
     )  # fmt: skip
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from drbridge.errors import Unstable
+from drbridge.exchange import notices
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.naming import fitted
+from drbridge.exchange.notices import Seen
 from drbridge.exchange.receive import fingerprint, known_intake
 from drbridge.exchange.rejects import rejected_rows
 from drbridge.ledger import deliveries, intakes, parcels
@@ -93,6 +95,7 @@ def archive(desk: Desk, flow_name: str, file_name: str) -> Verdict:
     if book is None:
         return _unknown(desk, flow, file_name)
     verdict = _judge(book, flow, file_name)
+    _note(desk, flow, book, verdict)
     if book.unsettled:
         others = sorted(book.unsettled - {flow.name})
         return verdict if not others else _with(verdict, f"its source keeps its name until {', '.join(others)} is done")
@@ -161,6 +164,15 @@ def _judge(book: _Book, flow: Flow, name: str) -> Verdict:
         why = book.reasons[refused[0].id]
         return Verdict(name, "refused", f"{name} was refused: {why}. {told}", counts, REFUSED)
     return Verdict(name, "settled", f"{name} is settled. {told}", counts)
+
+
+def _note(desk: Desk, flow: Flow, book: _Book, verdict: Verdict) -> None:
+    """Writes down what people are to be told, before the source gets its last name: so it cannot be lost."""
+    mine = book.of(flow)
+    generation = max((row.generation for row in mine), default=0)
+    balances = {row.destination: book.balances[row.id] for row in mine}
+    seen = Seen(verdict.name, book.intake, [row.id for row in mine], generation, balances)
+    notices.of_file(desk, flow, seen, verdict.state, verdict.fix)
 
 
 def _with(verdict: Verdict, text: str) -> Verdict:
@@ -262,7 +274,7 @@ def _lay_rejects(desk: Desk, flow: Flow, book: _Book, source: FileStore, seen: F
     earlier judgement of this file left there gives way.
     """
     rejects_name = fitted(f"{_free_for_rejects(desk, source, seen)}.rejects.csv")
-    store = desk.outside.store(f"{flow.source.rstrip('/')}/rejects")
+    store = desk.outside.store(flow.rejects)
     try:
         if not book.intake.refusal_text and not any(each.rejected or each.flagged for each in book.balances.values()):
             with desk.ledger.read() as tx:

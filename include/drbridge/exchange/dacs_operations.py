@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from drbridge.contracts import Message, enrollment_ack, event_outcome, event_status, msg_ack
+from drbridge.contracts import Message, device_reservation, enrollment_ack, event_outcome, event_status, msg_ack
+from drbridge.contracts.device_reservation import DeviceReservation
 from drbridge.contracts.enrollment_request import EnrollmentRequest, to_create_enrollment
 from drbridge.contracts.event_status import EventStatus
 from drbridge.contracts.msg_ack import MsgAck
@@ -66,6 +67,11 @@ def _device_status_answered(told: Told, _site: Site) -> Address:
     return Address(msg_ack.device_status_response(told.message.number, told.parts[0][0] == "SUCCESS"))
 
 
+def _reservation(message: Message, rows: Sequence[Fields], site: Site) -> JsonValue:
+    assert isinstance(message, DeviceReservation)
+    return device_reservation.to_reserve_device(message, rows, site.program_event_key)
+
+
 def _program_event(message: Message, part: int, site: Site) -> Address:
     """A stage that was scheduled is created; any other status is an action on it."""
     assert isinstance(message, EventStatus)
@@ -108,6 +114,10 @@ DACS_OPERATIONS = (
     ),
     Operation("post_event_outcome", "chunk", _outcomes),
     Operation("post_event_outcome_23a", "row", _outcome_of_event),
+    Operation(
+        "reserve_device", "chunk", enveloped=_reservation, names_a_resource=True,
+        health="/rest/apis/common/healthCheck",
+    ),
     Operation(
         "program_event", "message", message=_program_event, names_a_resource=True, done_words=("already exists",),
         asking=Asking(_program_event_asked, _has_not_reached),

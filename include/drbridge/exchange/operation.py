@@ -76,6 +76,8 @@ class Operation:
         shape: what one request carries: the whole file as an attachment, a chunk of rows, one row, a part of a message,
             or an answer.
         body: builds the JSON body from the fields of the rows (chunk, row).
+        enveloped: builds the JSON body from the rows of a file and the message that it came with.
+        health: the path of the target's health check: nothing is sent before it has said that all is well.
         message: builds the request from a part of a message.
         answer: builds the answer to a message; without it an acknowledgement is sent.
         done_words: words in a refusal that mean that the target has it already.
@@ -89,6 +91,8 @@ class Operation:
     name: str
     shape: Shape
     body: Callable[[Sequence[Fields], Site], JsonValue] | None = None
+    enveloped: Callable[[Message, Sequence[Fields], Site], JsonValue] | None = None
+    health: str = ""
     message: Callable[[Message, int, Site], Address] | None = None
     answer: Callable[[Told, Site], Address] | None = None
     done_words: tuple[str, ...] = ()

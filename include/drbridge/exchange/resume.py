@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from drbridge.exchange.desk import Desk
-from drbridge.ledger import intakes, leases, queue, targets
+from drbridge.exchange.mail import flows_with_mail
+from drbridge.ledger import intakes, leases, targets
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import OLDEST_FIRST
 from drbridge.ledger.states import MOVING, SETTLED, DeliveryState
@@ -21,7 +22,7 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
     """Flows to wake now, each with the reason. Nothing is sent here."""
     due: dict[str, str] = {}
     with desk.ledger.read() as tx:
-        for name, lane, destination in (*_due_lanes_of_files(tx), *queue.lanes_of_messages_due(tx)):
+        for name, lane, destination in _due_lanes_of_files(tx):
             known = desk.systems.flows.get(name)
             if known is None or not desk.systems.is_on(known):
                 continue
@@ -30,12 +31,10 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
         for name in _nameless(tx, desk.systems):
             due.setdefault(name, "a file is settled and its source has not got its last name yet")
         patrols = intakes.last_patrols(tx)
-    for flow in desk.systems.flows.values():
-        if (
-            flow.source
-            and desk.systems.is_on(flow)
-            and patrols.get(flow.name, float("inf")) > LOOK_AT_LEAST_EVERY_SECONDS
-        ):
+    for name in flows_with_mail(desk):
+        due.setdefault(name, "messages or answers have to go and nobody sends them")
+    for flow in filter(desk.systems.is_on, desk.systems.flows.values()):
+        if flow.source and patrols.get(flow.name, float("inf")) > LOOK_AT_LEAST_EVERY_SECONDS:
             due.setdefault(flow.name, "nobody has looked at its source for a while")
     return sorted(due.items())
 

@@ -28,6 +28,7 @@ class Work(BaseModel):
         resend: which settled parcels to send again: refused ones, those in doubt, or all.
         dry_run: show the calls that would be sent, send none.
         by_hand: a person asked, so waiting times left over from an outage are cut short.
+        by_clock: the clock started it: when nothing is there, that may be told.
         settled_too: show files that are settled already, so that a backfill's grid has a row for each of its day.
     """
 
@@ -42,6 +43,7 @@ class Work(BaseModel):
     resend: Resend = "nothing"
     dry_run: bool = False
     by_hand: bool = False
+    by_clock: bool = False
     settled_too: bool = False
 
     @model_validator(mode="after")
@@ -113,6 +115,7 @@ def work_of(
             "why": str(params.get("why") or "").strip(),
             "who": who or ("a person" if by_hand else "schedule"),
             "by_hand": by_hand,
+            "by_clock": run_type == "scheduled",
             "settled_too": run_type == "backfill",
         })
     except ValidationError as error:

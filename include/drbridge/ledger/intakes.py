@@ -170,6 +170,12 @@ def seen_as(tx: Tx, source: str, wants: Callable[[str], bool]) -> set[int]:
     return {row.intake_id for row in tx.execute(look) if wants(row.name)}
 
 
+def names_seen(tx: Tx, source: str, seconds: float) -> set[str]:
+    """The names under which files were seen in a source for the first time within the last seconds."""
+    lately = sightings.c.seen_at > clock(tx) - seconds
+    return set(tx.execute(select(sightings.c.name).where(sightings.c.source == source, lately)).scalars())
+
+
 def sightings_of(tx: Tx, source: str, names: Iterable[str]) -> dict[str, Row[Any]]:
     """The newest unrenamed sighting of each name, with the business date of what it is."""
     wanted = list(names)

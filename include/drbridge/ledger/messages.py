@@ -40,6 +40,8 @@ class Letter:
         business_at: when what it tells of happened, seconds since 1970 UTC.
         belongs_to: hash of what several messages belong to, or None.
         parts: of each of its requests, whom it speaks of (empty: no order) and its place in that order.
+        bound: where it goes; nowhere if it only speaks of a file that goes by itself.
+        file_name: the name of that file in the inbox.
     """
 
     noun: str
@@ -52,6 +54,7 @@ class Letter:
     belongs_to: str | None
     parts: Sequence[tuple[str, float]]
     bound: Sequence[Bound]
+    file_name: str = ""
 
 
 def hashed(*words: str) -> str:
@@ -88,6 +91,12 @@ def of_intake(tx: Tx, intake_id: int) -> Row[Any] | None:
     return tx.execute(select(messages).where(messages.c.intake_id == intake_id)).first()
 
 
+def of_file(tx: Tx, file_name: str) -> Row[Any] | None:
+    """The message that came with a file of this name, if one did."""
+    look = select(messages, intakes.c.noun).join(intakes).where(messages.c.file_name == file_name)
+    return tx.execute(look.order_by(messages.c.id.desc()).limit(1)).first()
+
+
 def add(tx: Tx, letters: Sequence[Letter]) -> None:
     """Writes messages down with their deliveries and requests; none of them may be known."""
     now = tx.execute(select(clock(tx))).scalar_one()
@@ -96,11 +105,13 @@ def add(tx: Tx, letters: Sequence[Letter]) -> None:
         insert(messages),
         [
             {"intake_id": intake_id, "number": each.number, "sealed": each.sealed, "belongs_to": each.belongs_to,
-             "caller": each.caller, "received_at": now}
+             "caller": each.caller, "received_at": now, "file_name": each.file_name or None}
             for intake_id, each in zip(kept, letters, strict=True)
         ],
     )  # fmt: skip
     bound = [(intake_id, each, way) for intake_id, each in zip(kept, letters, strict=True) for way in each.bound]
+    if not bound:
+        return
     opened = _insert(
         tx, deliveries,
         [

@@ -285,6 +285,13 @@ def of_delivery(tx: Tx, delivery_id: int, *states: ParcelState) -> list[Row[Any]
     return list(tx.execute(look.where(parcels.c.state.in_(states)) if states else look))
 
 
+def codes(tx: Tx, delivery_ids: Sequence[int], *states: ParcelState) -> dict[str, int]:
+    """How many rows of these deliveries are in the states for each code."""
+    mine = (parcels.c.delivery_id.in_(delivery_ids), parcels.c.state.in_(states))
+    look = select(parcels.c.code, func.sum(parcels.c.rows)).where(*mine).group_by(parcels.c.code)
+    return {str(row[0]): int(row[1]) for row in tx.execute(look)}
+
+
 def has_any(tx: Tx, delivery_id: int, states: Sequence[ParcelState]) -> bool:
     """Whether a delivery has a parcel in one of the states."""
     look = select(parcels.c.id).where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(states))

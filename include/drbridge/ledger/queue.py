@@ -54,14 +54,14 @@ def claim_across(tx: Tx, lease: Lease, want: int) -> list[Claim]:
             deliveries.c.lane == lease.lane,
             deliveries.c.state == DeliveryState.OPEN,
             parcels.c.next_at <= clock(tx),
-            _none_stands_before(),
+            none_stands_before(),
         )
         .order_by(*OLDEST_FIRST, parcels.c.first_row)
         .limit(want),
     )  # fmt: skip
 
 
-def _none_stands_before() -> ColumnElement[bool]:
+def none_stands_before() -> ColumnElement[bool]:
     """No other parcel of its entity has to go before it."""
     other = parcels.alias()
     is_older = or_(other.c.order_at < parcels.c.order_at,
@@ -72,24 +72,6 @@ def _none_stands_before() -> ColumnElement[bool]:
     )
     behind = select(other.c.id).where(other.c.entity == parcels.c.entity, other.c.id != parcels.c.id, goes_first)
     return or_(func.coalesce(parcels.c.entity, "") == "", ~behind.exists())
-
-
-def lanes_of_messages_due(tx: Tx) -> list[Row[Any]]:
-    """Lanes of messages and answers of which a sender would send something now: flow, lane, destination."""
-    return list(
-        tx.execute(
-            select(deliveries.c.flow, deliveries.c.lane, deliveries.c.destination)
-            .join_from(deliveries, parcels)
-            .where(
-                deliveries.c.state == DeliveryState.OPEN,
-                parcels.c.entity.is_not(None),
-                parcels.c.state.in_(MOVING),
-                parcels.c.next_at <= clock(tx),
-                _none_stands_before(),
-            )
-            .distinct()
-        )
-    )
 
 
 def _take(tx: Tx, lease: Lease, look: Select[Any]) -> list[Claim]:

@@ -119,6 +119,7 @@ deliveries = Table(
     UniqueConstraint("intake_id", "flow", "destination"),
     Index("ix_deliveries_queue", "lane", "state", "business_at", "version_at", "id"),
     Index(None, "flow", "state"),
+    Index(None, "state", "lane"),
 )
 
 # One request or one stored object of a delivery: the staged rows [first_row, last_row], or the parts of a message.
@@ -160,7 +161,9 @@ messages = Table(
     Column("belongs_to", String(40)),
     Column("caller", Text, nullable=False),
     Column("received_at", Float, nullable=False),
+    Column("file_name", Text),
     Index(None, "belongs_to"),
+    Index(None, "file_name"),
 )
 
 # What the other side has last of an entity of a lane, as far as we know: whatever is older than that does not go.
@@ -241,6 +244,27 @@ given_files = Table(
     Column("position", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("given_at", Float, nullable=False),
+)
+
+# What people are to be told, one row for each file or trouble and way of telling; a message gathers those not yet told.
+# The key keeps one thing from being told twice; that of a trouble is free again once it is over.
+notices = Table(
+    "notices",
+    metadata,
+    _id(),
+    Column("key", String(64), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("flow", String(120), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("fix", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Column("told_at", Float),
+    UniqueConstraint("key", "channel"),
+    Index(None, "told_at"),
 )
 
 # Acts of persons, with who and why. Append-only.

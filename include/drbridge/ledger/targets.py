@@ -62,6 +62,11 @@ def back_since(tx: Tx, name: str) -> float:
     return float(tx.execute(select(targets.c.back_at).where(targets.c.name == name)).scalar() or 0.0)
 
 
+def last_success(tx: Tx, name: str) -> float:
+    """When something there succeeded last, by the database's clock; 0 when nothing ever did."""
+    return float(tx.execute(select(targets.c.succeeded_at).where(targets.c.name == name)).scalar() or 0.0)
+
+
 def worked_since(tx: Tx, name: str, moment: float) -> bool:
     """Whether anything there succeeded after a moment of the database's clock."""
     look = select(targets.c.name).where(targets.c.name == name, targets.c.succeeded_at > moment)

@@ -25,10 +25,12 @@ class Brick(BaseOperator):
 
     Attributes:
         is_of_flow: whether it works for one flow, and is skipped when the release does not have that flow.
+        calls_targets: whether it sends to REST targets: an outage of one is told once, whichever task met it.
     """
 
     template_fields = ()
     is_of_flow: ClassVar[bool] = True
+    calls_targets: ClassVar[bool] = False
 
     def execute(self, context: Context) -> Any:
         """Does the brick's work."""

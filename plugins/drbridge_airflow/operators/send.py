@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class _Sender(Brick):
     """Runs whatever became of the tasks before it, and fails when something it should have sent is still open."""
 
+    calls_targets = True
+
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("trigger_rule", "all_done")
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""Waking flows that have unfinished work."""
+"""Waking flows that have unfinished work, and telling people what is to be told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
+from drbridge_airflow.notifiers import tell_people
 from drbridge_airflow.operators.brick import Brick
 from drbridge_airflow.policies import WAKE_ALIAS, wake_asset
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class WakeDueFlows(Brick):
-    """Emits the wake asset of every flow with work that is due and that nobody holds. Sends nothing."""
+    """Emits the wake asset of every flow with work that is due and free, and sends the notices that wait."""
 
     is_of_flow = False
     ui_color = "#f1f5f9"
@@ -23,11 +24,12 @@ class WakeDueFlows(Brick):
         super().__init__(outlets=[WAKE_ALIAS], **kwargs)
 
     def work(self, desk: Desk, context: Context) -> dict[str, str]:
-        """Looks into the ledger and wakes what is due."""
+        """Looks into the ledger, wakes what is due, and sends what waits to be told."""
         from drbridge.exchange.resume import due_flows
 
         due = dict(due_flows(desk))
         for flow, why in due.items():
             self.log.info("Waking %s: %s", flow, why)
             context["outlet_events"][WAKE_ALIAS].add(wake_asset(flow), extra={"why": why})
+        tell_people(desk)
         return due

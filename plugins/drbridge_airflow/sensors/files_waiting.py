@@ -75,6 +75,8 @@ class FilesWaiting(Brick):
         return seen, hand_out(desk, run.dag_id, run.run_id, seen, asked)[:MOST_FILES_OF_A_RUN]
 
     def _names(self, desk: Desk, asked: Work, seen: Look, names: list[str]) -> list[str]:
+        from drbridge.exchange.notices import of_nothing
+
         if names:
             self.log.info("%d files: %s", len(names), ", ".join(names))
             if seen.left:
@@ -89,6 +91,8 @@ class FilesWaiting(Brick):
                 "No file that waits can be read", detail="; ".join(seen.unreadable),
                 fix="have the sender correct names and rights of these files",
             )  # fmt: skip
+        if asked.by_clock:
+            of_nothing(desk, self.dag_id)
         raise AirflowSkipException(self._why_nothing(desk, asked) if asked.file else "nothing waits")
 
     def _why_nothing(self, desk: Desk, asked: Work) -> str:

@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.create_index('ix_parcels_entity_state', 'parcels', ['entity', 'state'])
     op.drop_index('ix_deliveries_lane_state', 'deliveries')
     op.create_index('ix_deliveries_queue', 'deliveries', ['lane', 'state', 'business_at', 'version_at', 'id'])
+    op.create_index('ix_deliveries_state_lane', 'deliveries', ['state', 'lane'])
     op.create_table(
         'messages',
         sa.Column('id', ID, primary_key=True, autoincrement=True),
@@ -25,10 +26,12 @@ def upgrade() -> None:
         sa.Column('belongs_to', sa.String(length=40), nullable=True),
         sa.Column('caller', sa.Text(), nullable=False),
         sa.Column('received_at', sa.Float(), nullable=False),
+        sa.Column('file_name', sa.Text(), nullable=True),
         sa.UniqueConstraint('intake_id', name='uq_messages_intake_id'),
         sa.UniqueConstraint('number', name='uq_messages_number'),
     )
     op.create_index('ix_messages_belongs_to', 'messages', ['belongs_to'])
+    op.create_index('ix_messages_file_name', 'messages', ['file_name'])
     op.create_table(
         'standings',
         sa.Column('entity', sa.String(length=40), primary_key=True),
@@ -40,6 +43,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table('standings')
     op.drop_table('messages')
+    op.drop_index('ix_deliveries_state_lane', 'deliveries')
     op.drop_index('ix_deliveries_queue', 'deliveries')
     op.create_index('ix_deliveries_lane_state', 'deliveries', ['lane', 'state'])
     op.drop_index('ix_parcels_entity_state', 'parcels')

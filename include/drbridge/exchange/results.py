@@ -1,0 +1,120 @@
+"""What has become of a message, for the one who sent it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Row, select
+
+from drbridge.exchange.acks import acknowledgement, iso_millis, of_delivery
+from drbridge.exchange.desk import Desk
+from drbridge.exchange.seal import opened
+from drbridge.ledger import deliveries, messages
+from drbridge.ledger.database import Tx
+from drbridge.ledger.states import SETTLED, DeliveryState
+from drbridge.ledger.tables import deliveries as deliveries_table
+from drbridge.ledger.tables import intakes
+from drbridge.ledger.tables import messages as messages_table
+from drbridge.ports import JsonValue
+
+State = Literal["stored", "under way", "waits for a person", "settled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Where a message is.
+
+    Attributes:
+        flows: those that carry it.
+        answer: what its sender is told, once it is settled.
+    """
+
+    number: str
+    noun: str
+    state: State
+    received_at: datetime
+    flows: tuple[str, ...]
+    answer: JsonValue = None
+
+    @property
+    def is_settled(self) -> bool:
+        return self.state == "settled"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the inbox answers."""
+        told: dict[str, Any] = {
+            "messageNumber": self.number, "noun": self.noun, "state": self.state,
+            "receivedAt": iso_millis(self.received_at.timestamp()),
+        }  # fmt: skip
+        return told if self.answer is None else {**told, "MsgAck": self.answer}
+
+
+def result_of(desk: Desk, number: str) -> Result | None:
+    """What has become of the message with this number; None when there is none."""
+    with desk.ledger.read() as tx:
+        row = messages.by_number(tx, [number]).get(number)
+        if row is None:
+            return None
+        ways = _ways(tx, desk, row)
+        state = _state(tx, ways)
+        answer = None
+        if state == "settled":
+            told = of_delivery(tx, ways[0], opened(desk.seal, row.noun, row.sealed), max(way.ended_at for way in ways))
+            answer = acknowledgement(told)
+    return Result(
+        number, row.noun, state, datetime.fromtimestamp(row.received_at, UTC), tuple(way.flow for way in ways), answer
+    )
+
+
+def content_of(desk: Desk, number: str) -> JsonValue:
+    """What the message with this number said; for those who hold the key."""
+    with desk.ledger.read() as tx:
+        row = messages.by_number(tx, [number])[number]
+    content: JsonValue = json.loads(desk.seal.open(row.sealed))
+    return content
+
+
+def settled_among(desk: Desk, numbers: Sequence[str]) -> set[str]:
+    """Those of the messages of which everything is settled; messages that speak of a file are not among them."""
+    look = (
+        select(
+            messages_table.c.number, deliveries_table.c.state, deliveries_table.c.flow, deliveries_table.c.destination
+        )
+        .join(deliveries_table, deliveries_table.c.intake_id == messages_table.c.intake_id)
+        .where(messages_table.c.number.in_(numbers))
+    )
+    with desk.ledger.read() as tx:
+        rows = [row for row in tx.execute(look) if not _is_answer(desk, row.flow, row.destination)]
+    unsettled = {row.number for row in rows if row.state not in SETTLED}
+    return {row.number for row in rows} - unsettled
+
+
+def _ways(tx: Tx, desk: Desk, row: Row[Any]) -> list[Row[Any]]:
+    """The deliveries of a message, or of the file it speaks of; not the answers."""
+    intake_id = row.intake_id
+    if row.file_name:
+        named = select(intakes.c.id).where(intakes.c.name == row.file_name).order_by(intakes.c.id.desc()).limit(1)
+        intake_id = tx.execute(named).scalar()
+    return (
+        []
+        if intake_id is None
+        else [way for way in deliveries.of_intake(tx, intake_id) if not _is_answer(desk, way.flow, way.destination)]
+    )
+
+
+def _is_answer(desk: Desk, flow_name: str, destination: str) -> bool:
+    flow = desk.systems.flows.get(flow_name)
+    return flow is not None and destination == flow.answer
+
+
+def _state(tx: Tx, ways: Sequence[Row[Any]]) -> State:
+    if not ways:
+        return "stored"
+    if all(way.state in SETTLED for way in ways):
+        return "settled"
+    parked = any(balance.parked for balance in deliveries.balances(tx, [way.id for way in ways]).values())
+    return "waits for a person" if parked or any(way.state == DeliveryState.HELD for way in ways) else "under way"
