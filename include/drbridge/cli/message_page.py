@@ -24,10 +24,11 @@ Schema = Mapping[str, Any]
 
 
 def message_sections() -> Iterator[str]:
-    """The introduction, then a section for each message."""
+    """The introduction, then a section for each message that a sender numbers: a posted file is none."""
     yield INTRO
     for _, kind in sorted(MESSAGES.items()):
-        yield _section(kind)
+        if kind.numbered_by in kind.model_fields:
+            yield _section(kind)
 
 
 def _section(kind: type[Message]) -> str:
