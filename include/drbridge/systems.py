@@ -30,6 +30,22 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Lookups(_Frozen):
+    """The other systems' own words for what a message says in ours; what is not listed goes as it came.
+
+    Attributes:
+        asset_specification: DACS's word for a make and model, as in `ECOBEE!EB-STATE5`.
+        asset_type: DACS's word for a type of device.
+        allow_event_days: the DERMS's word for a day of the week.
+        cycle_frequency: the DERMS's word for how often.
+    """
+
+    asset_specification: dict[str, str] = Field(default_factory=dict)
+    asset_type: dict[str, str] = Field(default_factory=dict)
+    allow_event_days: dict[str, str] = Field(default_factory=dict)
+    cycle_frequency: dict[str, str] = Field(default_factory=dict)
+
+
 class Site(_Frozen):
     """Settings of the whole installation.
 
@@ -43,6 +59,7 @@ class Site(_Frozen):
         max_unpacked_bytes: what a gzip or zip may grow to.
         program_event_key: what DACS knows an event by: its `stage` or its `event` id.
         default_message_category: sent to DACS for an ERROR acknowledgement that names no category.
+        lookups: words that the other systems write differently.
     """
 
     profile: Literal["23C", "26.4", "all"] = "all"
@@ -54,6 +71,21 @@ class Site(_Frozen):
     max_unpacked_bytes: int = Field(10 << 30, gt=0)
     program_event_key: Literal["stage", "event"] = "stage"
     default_message_category: int = Field(90000, ge=-99999, le=99999)
+    lookups: Lookups = Lookups()
+
+
+class Difference(_Frozen):
+    """What is different at an endpoint in one release; what is not said stays.
+
+    Attributes:
+        operation: how its requests are built there.
+        method: `POST`, `PUT` or `PATCH`.
+        path: comes after the connection's address.
+    """
+
+    operation: str = ""
+    method: Literal["POST", "PUT", "PATCH"] | None = None
+    path: str = ""
 
 
 class Endpoint(_Frozen):
@@ -62,7 +94,7 @@ class Endpoint(_Frozen):
     Attributes:
         connection: id of the Airflow connection (type `http`).
         method: `POST`, `PUT` or `PATCH`.
-        path: comes after the connection's address; names in braces are filled in from the row.
+        path: comes after the connection's address; names in braces are filled in from the row or message.
         operation: how a request is built and its answer read (`drbridge.exchange.operations`).
         rows: rows of one request, where it carries a chunk.
         unknown: what to do with a request whose effect nobody knows: `resend` it, `query` the other side first, or
@@ -70,6 +102,7 @@ class Endpoint(_Frozen):
         reason: why that is right here, for the next reader.
         in_flight: requests under way at once, at most.
         max_tries: a request that stays in doubt this often while its target works is parked for a person.
+        release: what is different in a release, when the installation's profile is that release.
     """
 
     name: str
@@ -82,6 +115,12 @@ class Endpoint(_Frozen):
     reason: str = Field(min_length=10)
     in_flight: int = Field(8, ge=1, le=256)
     max_tries: int = Field(10, ge=1)
+    release: dict[Profile, Difference] = Field(default_factory=dict)
+
+    def of_release(self, profile: str) -> Endpoint:
+        """The endpoint as an installation of this release has it."""
+        different = next((each for name, each in self.release.items() if name == profile), Difference())
+        return self.model_copy(update=different.model_dump(exclude_unset=True))
 
 
 class Store(_Frozen):
@@ -325,12 +364,14 @@ def load(path: Path | None = None) -> Systems:
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
             site["profile"] = _known_profile(profile)
         named = {kind: _named(table) for kind, table in text.items()}
-        return Systems.model_validate({"site": site, "notify": notify, **named})
+        told = Systems.model_validate({"site": site, "notify": notify, **named})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError, AttributeError, OSError) as error:
         detail = in_words(error) if isinstance(error, ValidationError) else str(error)
         raise Misconfigured(f"{file} cannot be used", detail=detail, fix="correct it and try again") from error
+    here = {name: each.of_release(told.site.profile) for name, each in told.endpoints.items()}
+    return told.model_copy(update={"endpoints": here})
 
 
 def in_words(error: ValidationError) -> str:
