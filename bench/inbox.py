@@ -38,7 +38,7 @@ from drbridge_sandbox.children import free_ports
 from drbridge_sandbox.sandbox import Sandbox
 
 FLOW = "dacs_derms_enrollment_sync"
-NAME, PASSWORD = "dacs", "bench-of-the-inbox"  # noqa: S105  a server of our own on loopback
+NAME, PASSWORD = "dacs", "bench-of-the-inbox"
 CHANGES = 4
 FIRST = datetime(2026, 7, 1, tzinfo=UTC)
 LEAST_RATIO = 0.5
@@ -136,7 +136,7 @@ async def _post(url: str, messages: Sequence[dict[str, Any]], callers: int) -> N
 def _wait_for(url: str) -> None:
     for _ in range(300):
         with suppress(OSError):
-            urllib.request.urlopen(url, timeout=5).read()  # noqa: S310  our own address
+            urllib.request.urlopen(url, timeout=5).read()
             return
         time.sleep(0.1)
     raise RuntimeError(f"{url} does not answer")
