@@ -57,7 +57,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def box(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    for system in ("dacs", "derms", "ccs"):
+    for system in sandbox.services:
         sandbox.far(system).reset()
     for name, value in sandbox.env().items():
         monkeypatch.setenv(name, value)
