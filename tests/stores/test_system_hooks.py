@@ -27,7 +27,7 @@ from drbridge.contracts.msg_ack import DeviceStatusAck, EnrollmentAckMessage
 from drbridge.contracts.program_rules import ProgramRules
 from drbridge.contracts.unavailability import Unavailability
 from drbridge.errors import BadInput, Busy, Misconfigured, NotKnownThere, Rejected, Unreachable
-from drbridge.systems import load
+from drbridge.systems import Lookups, Site, load
 from drbridge_airflow.hooks import CisHook, DacsHook, DermsHook
 from drbridge_airflow.hooks.told import Aggregator as KnownAggregator
 from drbridge_airflow.hooks.told import Ended, Enrollment, Health, ProgramEvent, Refusal, Step, Taken
@@ -76,7 +76,7 @@ def far_derms(box: Sandbox) -> Far:
 
 @pytest.fixture
 def dacs(box: Sandbox) -> Iterator[DacsHook]:
-    with DacsHook(specifications={"ECOBEE!EB-STATE5": "EB5-SMART"}) as hook:
+    with DacsHook(site=site(lookups=Lookups(asset_specification={"ECOBEE!EB-STATE5": "EB5-SMART"}))) as hook:
         yield hook
 
 
@@ -84,6 +84,10 @@ def dacs(box: Sandbox) -> Iterator[DacsHook]:
 def derms(box: Sandbox) -> Iterator[DermsHook]:
     with DermsHook() as hook:
         yield hook
+
+
+def site(**changed: Any) -> Site:
+    return load().site.model_copy(update=changed)
 
 
 def sample(noun: str) -> Any:
@@ -203,7 +207,7 @@ def test_a_stage_is_scheduled_reserves_devices_runs_ends_and_tells_what_they_did
 
 
 def test_where_dacs_knows_events_and_no_stages_all_operations_name_the_event(box: Sandbox, far_dacs: Far) -> None:
-    with DacsHook(site=load().site.model_copy(update={"program_event_key": "event"})) as dacs:
+    with DacsHook(site=site(program_event_key="event")) as dacs:
         dacs.create_program_event(status("SCHEDULED"))
         message = DeviceReservation.model_validate(sample("device_reservation_message"))
         dacs.reserve_device(message, [device()])

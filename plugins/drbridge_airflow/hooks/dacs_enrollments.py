@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drbridge_airflow.hooks.framework import ENDED, FrameworkHook
@@ -20,19 +19,7 @@ EXISTS = ("already exists",)
 
 
 class DacsEnrollments(FrameworkHook):
-    """The services of DACS about enrollments.
-
-    Args:
-        specifications: DACS's word for a make and model, as in ECOBEE!EB-STATE5; what is not in it goes as it came.
-        asset_types: the same for types of devices.
-    """
-
-    def __init__(
-        self, conn_id: str = "", *, specifications: Mapping[str, str] | None = None,
-        asset_types: Mapping[str, str] | None = None, **kwargs: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(conn_id, **kwargs)
-        self.specifications, self.asset_types = specifications or {}, asset_types or {}
+    """The services of DACS about enrollments."""
 
     def enroll(self, message: EnrollmentRequest, part: int = 0) -> Enrollment:
         """A customer wants to take part in a program. DACS takes one request at a time.
@@ -45,7 +32,9 @@ class DacsEnrollments(FrameworkHook):
         """
         from drbridge.contracts.enrollment_request import to_create_enrollment
 
-        return self._enrolled("enroll", to_create_enrollment(message, part, self.specifications, self.asset_types))
+        words = self.site.lookups
+        body = to_create_enrollment(message, part, words.asset_specification, words.asset_type)
+        return self._enrolled("enroll", body)
 
     def get_enrollment(self, enrollment_id: str) -> Enrollment:
         """What DACS has of an enrollment."""
@@ -55,7 +44,10 @@ class DacsEnrollments(FrameworkHook):
         """More devices for a customer who is enrolled (25.10)."""
         from drbridge.contracts.enrollment_request import to_enroll_device
 
-        body = to_enroll_device(transaction_id, enrollment_id, asset_info, self.specifications, self.asset_types)
+        words = self.site.lookups
+        body = to_enroll_device(
+            transaction_id, enrollment_id, asset_info, words.asset_specification, words.asset_type
+        )  # fmt: skip
         return self._enrolled("enrollDevice", body, names_a_record=True)
 
     def unenroll(

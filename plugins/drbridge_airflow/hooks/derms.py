@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,10 +28,6 @@ Part = tuple[Literal["SUCCESS", "ERROR"], str]
 class DermsHook(SystemHook):
     """The system of grid events. Paths that are not published are our definition; see docs/flows.md.
 
-    Args:
-        allow_event_days: DERMS's words for the days of the week; what is not in it goes as it came.
-        cycle_frequency: the same for how often.
-
     Example:
         DermsHook().device_score(Path("SDCSE_0042_00.csv"))
     """
@@ -40,13 +36,6 @@ class DermsHook(SystemHook):
     default_conn_name = "derms_rest"
     who = "DERMS"
     health_path = "/health"
-
-    def __init__(
-        self, conn_id: str = "", *, allow_event_days: Mapping[str, str] | None = None,
-        cycle_frequency: Mapping[str, str] | None = None, **kwargs: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(conn_id, **kwargs)
-        self.allow_event_days, self.cycle_frequency = allow_event_days or {}, cycle_frequency or {}
 
     def enroll(self, message: EnrollmentChange) -> Taken:
         """A customer was enrolled or unenrolled, or devices were replaced."""
@@ -64,7 +53,8 @@ class DermsHook(SystemHook):
         """All rules of a program, in the place of those it had."""
         from drbridge.contracts.program_rules import to_derms_program
 
-        return self._tell("/programs", to_derms_program(message, self.allow_event_days, self.cycle_frequency))
+        words = self.site.lookups
+        return self._tell("/programs", to_derms_program(message, words.allow_event_days, words.cycle_frequency))
 
     def aggregators(self, message: AggregatorMessage) -> Taken:
         """An aggregator as it is after a change."""
