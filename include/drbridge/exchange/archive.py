@@ -175,6 +175,9 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
         if final is None:
             return ""
         store.remove(fitted(name + flow.done_marker))
+        if flow.control_record:
+            with suppress(Unstable, AlreadyThere):
+                store.rename(name + flow.control_record, final + flow.control_record)
     finally:
         store.close()
     with desk.ledger.write() as tx:

@@ -136,6 +136,7 @@ OPERATIONS = {
     for operation in (
         Operation("device_score_file", "file"),
         Operation("load_forecast_file", "file"),
+        Operation("customer_file", "file"),
         Operation(
             "update_sync_request", "row", _sync_request, done_words=("duplicate", "already"), names_a_resource=True
         ),

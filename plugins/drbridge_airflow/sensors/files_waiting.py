@@ -71,6 +71,8 @@ class FilesWaiting(Brick):
         seen = look(desk, self.dag_id, asked)
         for reason in (*seen.unreadable, *seen.gone):
             self.log.warning("%s", reason)
+        for reason in seen.behind:
+            self.log.info("%s", reason)
         run = context["dag_run"]
         return seen, hand_out(desk, run.dag_id, run.run_id, seen, asked)[:MOST_FILES_OF_A_RUN]
 
@@ -89,6 +91,8 @@ class FilesWaiting(Brick):
                 "No file that waits can be read", detail="; ".join(seen.unreadable),
                 fix="have the sender correct names and rights of these files",
             )  # fmt: skip
+        if seen.behind:
+            raise AirflowSkipException("; ".join(seen.behind))
         raise AirflowSkipException(self._why_nothing(desk, asked) if asked.file else "nothing waits")
 
     def _why_nothing(self, desk: Desk, asked: Work) -> str:

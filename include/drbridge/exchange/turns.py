@@ -1,0 +1,44 @@
+"""Files whose turn has not come: those behind others of their load, and those whose control record is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from drbridge.contracts.control_record import LONGEST_BYTES
+from drbridge.ports import FileStore
+from drbridge.systems import Flow
+
+
+def behind(flow: Flow, name: str, undelivered: Iterable[str]) -> str:
+    """Which file this one may not overtake, in words; nothing when its turn has come.
+
+    Args:
+        undelivered: the files in the source that the flow has yet to deliver.
+    """
+    earlier = flow.goes_after(name)
+    first = next((other for other in undelivered if other.startswith(earlier)), None) if earlier else None
+    return f"{name} waits until {first} is delivered" if first else ""
+
+
+def without_record(flow: Flow, name: str, every_name: Collection[str]) -> str:
+    """Says that a file's control record is not there yet; nothing when it is, or none is agreed."""
+    if not flow.control_record or name + flow.control_record in every_name:
+        return ""
+    return f"{name} waits for its control record {name}{flow.control_record}"
+
+
+def control_record(flow: Flow, source: FileStore, name: str) -> bytes | None:
+    """The control record beside a file, of what is too long its beginning; None where none is agreed.
+
+    Raises:
+        RetryLater: it has gone since the file was seen, or is still changing.
+    """
+    if not flow.control_record:
+        return None
+    data = b""
+    with source.open(name + flow.control_record) as chunks:
+        for chunk in chunks:
+            data += chunk
+            if len(data) > LONGEST_BYTES:
+                break
+    return data
