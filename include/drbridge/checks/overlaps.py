@@ -15,8 +15,8 @@ from drbridge.checks.partitions import Partitions
 from drbridge.contracts.across import Periods
 
 PIECE = 200_000
-# Big-endian and without signs, so that entries sort as the bytes they are: by thing, then by start.
-ENTRY = np.dtype([("high", ">u8"), ("low", ">u8"), ("start", ">u8"), ("end", ">u8"), ("line", ">u4")])
+# Big-endian and without signs, so that entries sort as the bytes they are: by thing, then by start, then by line.
+ENTRY = np.dtype([("high", ">u8"), ("low", ">u8"), ("start", ">u8"), ("line", ">u4"), ("end", ">u8")])
 AS_BYTES = f"S{ENTRY.itemsize}"
 FROM_SIGNED = np.uint64(1 << 63)
 Lines = npt.NDArray[np.uint32]
@@ -83,7 +83,7 @@ def _overlaps_in(path: Path, excluded: Lines) -> Iterator[Overlap]:
     for start in range(0, entries.size, PIECE):
         piece = entries[start : start + PIECE]
         asked = np.isin(piece["high"], things) & ~np.isin(piece["line"], excluded)
-        for high, low, begins, ends, line in piece[asked].tolist():
+        for high, low, begins, line, ends in piece[asked].tolist():
             if (high, low) == thing and begins < end:
                 yield Overlap(line, taken)
             else:

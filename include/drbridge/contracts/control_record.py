@@ -51,15 +51,15 @@ class ControlRecord(BaseModel):
         differs = [
             what
             for what, ours, theirs in (
-                ("its name", name, self.file_name), ("its rows", rows, self.rows),
-                ("its totals", _not_zero(sums), _not_zero(self.totals)), ("its sha256", sha256, self.sha256),
+                ("name", name, self.file_name), ("rows", rows, self.rows),
+                ("totals", _not_zero(sums), _not_zero(self.totals)), ("sha256", sha256, self.sha256),
             )
             if ours != theirs
         ]  # fmt: skip
         if not differs:
             return ""
         theirs, ours = _told(self.rows, self.totals), _told(rows, sums)
-        return f"{', '.join(differs)} differ: the record says {theirs} of {self.file_name}; {name} holds {ours}"
+        return f"they differ in {', '.join(differs)}: the record says {theirs} of {self.file_name}; {name} holds {ours}"
 
 
 def _not_zero(sums: Mapping[str, Decimal]) -> dict[str, Decimal]:

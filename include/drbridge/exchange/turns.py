@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from drbridge.contracts.control_record import LONGEST_BYTES
-from drbridge.ports import FileStore
+from drbridge.errors import Unstable
+from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow
 
 
@@ -42,3 +44,10 @@ def control_record(flow: Flow, source: FileStore, name: str) -> bytes | None:
             if len(data) > LONGEST_BYTES:
                 break
     return data
+
+
+def move_record(flow: Flow, source: FileStore, old: str, new: str) -> None:
+    """Renames a file's control record as the file is renamed; one that lies under the new name already stays."""
+    if flow.control_record:
+        with suppress(Unstable, AlreadyThere):
+            source.rename(old + flow.control_record, new + flow.control_record)
