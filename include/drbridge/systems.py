@@ -152,15 +152,16 @@ class Flow(_Frozen):
 
     def noun_of(self, file_name: str) -> str | None:
         """The contract noun of a file by the start of its name, or None when the flow does not take it."""
-        prefix = self._prefix_of(file_name)
+        prefix = self.prefix_of(file_name)
         return None if prefix is None else self.prefixes[prefix]
 
     def goes_after(self, file_name: str) -> tuple[str, ...]:
         """How the names of the files begin that must be delivered before this one."""
-        prefix = self._prefix_of(file_name)
+        prefix = self.prefix_of(file_name)
         return () if prefix is None else self._before(prefix)
 
-    def _prefix_of(self, file_name: str) -> str | None:
+    def prefix_of(self, file_name: str) -> str | None:
+        """Which of the flow's prefixes a file's name starts with."""
         return next((prefix for prefix in self.prefixes if file_name.startswith(prefix)), None)
 
     def _before(self, prefix: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from drbridge.exchange import waiting
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.waiting import look
 from drbridge.exchange.work import Work
@@ -42,7 +43,7 @@ def test_each_kind_waits_until_the_one_before_is_delivered(alone: Desk, box: San
     seen = look(alone, FLOW, NOW)
     assert seen.ready == (CONTACTS.name,)
     assert sorted(seen.behind) == [
-        f"{AGREEMENTS.name} waits until {CONTACTS.name} is delivered",
+        f"{AGREEMENTS.name} waits until {POINTS.name} is delivered",
         f"{POINTS.name} waits until {CONTACTS.name} is delivered",
     ]
     for expected in (CONTACTS, POINTS, AGREEMENTS):
@@ -102,3 +103,17 @@ def test_a_zip_travels_as_it_came(alone: Desk, box: Sandbox) -> None:
     box.drop(SOURCE, name, packed.getvalue())
     assert states(alone, FLOW) == {name: "settled"}
     assert box.files(STORE) == {name: packed.getvalue()}
+
+
+def test_more_files_of_a_later_kind_than_a_run_takes_do_not_hide_the_earlier_one(
+    alone: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MOST_FILES", 2)
+    for number in range(4):
+        data = POINTS.read_bytes().replace(b"9988776655", b"998877%04d" % number)
+        box.drop(SOURCE, f"C1-DSPEX_{number:04d}_00.csv", data, mtime=1_000_000_000)
+    drop(box, CONTACTS)
+    seen = look(alone, FLOW, NOW)
+    assert (seen.ready, seen.left, len(seen.behind)) == ((CONTACTS.name,), 0, 4)
+    assert states(alone, FLOW) == {CONTACTS.name: "settled"}
+    assert len(states(alone, FLOW)) == 2

@@ -11,15 +11,18 @@ from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow
 
 
-def behind(flow: Flow, name: str, undelivered: Iterable[str]) -> str:
-    """Which file this one may not overtake, in words; nothing when its turn has come.
+def behind(flow: Flow, names: Iterable[str], undelivered: Iterable[str]) -> dict[str, str]:
+    """Those of the files that may not overtake another one, each with what it waits for.
 
     Args:
         undelivered: the files in the source that the flow has yet to deliver.
     """
-    earlier = flow.goes_after(name)
-    first = next((other for other in undelivered if other.startswith(earlier)), None) if earlier else None
-    return f"{name} waits until {first} is delivered" if first else ""
+    first = {flow.prefix_of(name): name for name in sorted(undelivered, reverse=True)}
+    found = {}
+    for name in names:
+        if earlier := next((first[prefix] for prefix in flow.goes_after(name) if prefix in first), None):
+            found[name] = f"{name} waits until {earlier} is delivered"
+    return found
 
 
 def without_record(flow: Flow, name: str, every_name: Collection[str]) -> str:

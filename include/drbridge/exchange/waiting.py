@@ -95,12 +95,14 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
         wanted = [entry for entry in entries if _is_wanted(desk, flow, entry.name, work)]
         seen = _sightings(desk, flow, wanted)
         unknown = sorted((entry for entry in wanted if not _is_known(seen, entry)), key=by_age)
+        known = [entry for entry in wanted if _is_known(seen, entry) and _is_of_its_day(seen[entry.name], work)]
+        left = _open_files(desk, flow, known, seen)
+        behind_others = _behind_others(desk, flow, entries, [*left.unbegun, *unknown])
+        unknown = [entry for entry in unknown if entry.name not in behind_others]
         new = _look_into(desk, flow, store, unknown, {entry.name: entry for entry in entries})
     finally:
         store.close()
-    known = [entry for entry in wanted if _is_known(seen, entry) and _is_of_its_day(seen[entry.name], work)]
-    left = _open_files(desk, flow, known, seen)
-    begin, behind_others = _in_turn(desk, flow, entries, [*left.unbegun, *new.quiet])
+    begin = [entry for entry in (*left.unbegun, *new.quiet) if entry.name not in behind_others]
     gone = [
         row.name for row in set_aside(desk, flow, entries) if work.wants_name(row.name) and _is_of_its_day(row, work)
     ]
@@ -116,7 +118,7 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
         unreadable=tuple(new.unreadable),
         gone=tuple(told(flow, name) for name in gone),
         settled=frozenset(entry.name for entry in left.settled),
-        behind=(*new.behind, *behind_others),
+        behind=(*new.behind, *behind_others.values()),
     )
 
 
@@ -193,19 +195,16 @@ def _is_everywhere(desk: Desk, flow: Flow, name: str, of_file: Sequence[Row[Any]
     return opened.issuperset((other.name, to) for other in sharing for to in other.deliver)
 
 
-def _in_turn(desk: Desk, flow: Flow, entries: list[Entry], new: list[Entry]) -> tuple[list[Entry], list[str]]:
-    """Those of the files to begin with whose turn has come, and what the others wait for."""
-    if not any(flow.goes_after(entry.name) for entry in new):
-        return new, []
+def _behind_others(desk: Desk, flow: Flow, entries: list[Entry], begin: list[Entry]) -> dict[str, str]:
+    """Those of the files to begin with whose turn has not come, each with what it waits for."""
+    if not any(flow.goes_after(entry.name) for entry in begin):
+        return {}
     ours = [entry for entry in entries if desk.systems.takes(flow, entry.name)]
     seen = _sightings(desk, flow, ours)
     known = _open_files(desk, flow, [entry for entry in ours if _is_known(seen, entry)], seen)
-    undelivered = sorted(
-        [entry.name for entry in ours if not _is_known(seen, entry)]
-        + [entry.name for entry in (*known.unbegun, *known.moving, *known.halted)]
-    )
-    reasons = {entry.name: behind(flow, entry.name, undelivered) for entry in new}
-    return [entry for entry in new if not reasons[entry.name]], [reason for reason in reasons.values() if reason]
+    new = [entry for entry in ours if not _is_known(seen, entry)]
+    undelivered = [entry.name for entry in (*new, *known.unbegun, *known.moving, *known.halted)]
+    return behind(flow, [entry.name for entry in begin], undelivered)
 
 
 def _is_carried(desk: Desk, delivery: Row[Any]) -> bool:
