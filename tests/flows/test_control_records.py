@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from drbridge.errors import Unreachable
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.relay import _Relay
 from drbridge.exchange.waiting import look
+from drbridge.systems import Systems
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.cases import asked, states
 from tests.flows.chain import NOW, run
-from tests.flows.conftest import SAMPLES
+from tests.flows.conftest import SAMPLES, desk_of
 from tests.flows.control_records import record_of
 
 FLOW = "dacs_ccs_settlement_credits"
@@ -104,6 +108,34 @@ def test_rows_that_cannot_be_read_are_in_no_total(desk: Desk, box: Sandbox) -> N
     box.drop(SOURCE, RECORD, record_of(NAME, data))
     assert states(desk, FLOW) == {NAME: "settled"}
     assert box.files(STORE)[NAME] == data
+
+
+def test_a_record_that_does_not_arrive_is_laid_by_the_next_run(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object) -> None:
+        raise Unreachable("The line broke")
+
+    lay(box, WRITTEN)
+    with monkeypatch.context() as broken:
+        broken.setattr(_Relay, "_lay_record", cut_off)
+        assert states(desk, FLOW) == {NAME: "open"}
+    assert box.files(STORE) == {NAME: DATA}
+    assert states(desk, FLOW) == {NAME: "settled"}
+    assert box.files(STORE) == {NAME: DATA, RECORD: WRITTEN}
+
+
+def test_from_a_bucket_into_a_bucket_it_is_the_same(box: Sandbox, systems: Systems, tmp_path: Path) -> None:
+    source, store = "s3://dacs_objects/dacs/outgoing/settlement", "s3://cis_objects/cis/incoming/settlement"
+    flow = systems.flow(FLOW).model_copy(update={"source": source})
+    stores = {"cis_settlement": systems.stores["cis_settlement"].model_copy(update={"url": store})}
+    desk = desk_of(box, systems.model_copy(update={"flows": {FLOW: flow}, "stores": stores}), tmp_path)
+    box.drop(source, RECORD, WRITTEN)
+    box.drop(source, NAME, SAMPLE)
+    assert states(desk, FLOW) == {NAME: "settled"}
+    assert box.files(store) == {NAME: DATA, RECORD: WRITTEN}
+    assert set(box.files(source)) == {f"Sent-{NAME}", f"Sent-{RECORD}"}
+    desk.ledger.close()
 
 
 def lay(box: Sandbox, record: bytes) -> None:
