@@ -25,6 +25,7 @@ from drbridge.ledger.tables import leases, targets
 from drbridge.ports import Connection
 from drbridge.systems import Systems
 from drbridge_sandbox.sandbox import Sandbox
+from tests.flows.cases import time_passes
 from tests.flows.chain import NOW
 from tests.flows.conftest import connection_of, desk_of, run_until_killed
 from tests.flows.message_cases import CASES, OTHER_NUMBER, Case
@@ -152,7 +153,8 @@ def test_429_is_left_alone_for_as_long_as_it_asks(exam: Exam) -> None:
     calls = exam.calls()
     assert exam.run(Work()).sent == 0
     assert exam.calls() == calls
-    exam.run()
+    time_passes(exam.desk)
+    exam.run(Work())
     exam.assert_delivered_once()
 
 
