@@ -60,6 +60,7 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
+@lru_cache(maxsize=4)
 def _local_key(file: Path) -> str:
     """The key in a file that only we may read; of several who make it at once, the first one's counts."""
     if not file.exists():

@@ -30,7 +30,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 @pytest.fixture(scope="module")
 def carried(started: Sandbox, day: Day) -> Iterator[Carrier]:
     """The day, carried as it must be."""
-    for system in ("dacs", "derms"):
+    for system in started.services:
         started.far(system).reset()
     day.drop_into(started)
     carrier = Carrier(started, day)
