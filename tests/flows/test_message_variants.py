@@ -170,6 +170,14 @@ def test_many_requests_of_one_message_are_answered_in_their_order(desk: Desk, bo
     assert [code for code, _ in told.parts] == ["SUCCESS", "ERROR", "ERROR"] * 10
 
 
+def test_message_of_which_every_request_is_refused_is_answered_to_its_end(desk: Desk, box: Sandbox) -> None:
+    (first,) = one_request()["requests"]
+    many = [first | {"customerInfo": {"cisPersonId": f"P{number}"}} for number in range(120)]
+    box.far("dacs").know_customers(["somebody else"])
+    deliver(desk, REQUESTS, "enrollment_request", one_request() | {"requests": many})
+    assert box.far("derms").effects_of("ack")["ENRQ-20260714-17"]["value"] == "FAILURE,120"
+
+
 def test_late_word_for_a_sync_request_that_dacs_does_not_know_is_refused_and_stops_nothing(
     desk: Desk, box: Sandbox
 ) -> None:
