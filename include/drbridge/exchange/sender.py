@@ -206,9 +206,14 @@ class Sender:
         The beginning is three whole chunks, or 50 single rows. That is our own definition: a wrong path or a wrong
         column makes the target refuse every row, and should be seen before 100,000 of them are. A file that a person
         had go on is not held again: the good rows behind its bad beginning are meant to go.
+
+        A message is never held: each of its requests is judged by itself, and its sender waits for all the answers.
         """
         beginning = CHUNKS_BEFORE_HOLDING * self.endpoint.rows if self.operation.can_split else ROWS_BEFORE_HOLDING
-        refused = {each.claim.delivery_id: each.claim for each in counted if each.outcome.state is ParcelState.REJECTED}
+        of_files = (each for each in counted if each.claim.entity is None)
+        refused = {
+            each.claim.delivery_id: each.claim for each in of_files if each.outcome.state is ParcelState.REJECTED
+        }
         refused = {number: claim for number, claim in refused.items() if number not in self.tally.taken}
         for delivery_id, balance in deliveries.balances(tx, list(refused)).items():
             row = deliveries.by_id(tx, delivery_id)
