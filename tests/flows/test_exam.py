@@ -30,7 +30,9 @@ from tests.flows.outsides import Unplugged
 NOUN_THERE = {
     "derms_device_score": "device_score",
     "derms_load_forecast": "load_forecast",
-    "derms_customers": "customer",
+    "derms_customers/C1-DCTEX": "customer",
+    "derms_customers/C1-DSPEX": "service_point",
+    "derms_customers/C1-DMSEX": "service_agreement",
     "dacs_sync_request": "sync_request",
     "dacs_event_outcome": "event_outcome",
 }
@@ -102,7 +104,9 @@ class Exam:
     def effects(self) -> dict[str, int]:
         """Effects by key at the far side."""
         assert self.candidate.far is not None
-        found = self.box.far(self.candidate.far).effects_of(NOUN_THERE[self.candidate.destination])
+        destination, kind = self.candidate.destination, self.sample.name.partition("_")[0]
+        noun = NOUN_THERE.get(destination) or NOUN_THERE[f"{destination}/{kind}"]
+        found = self.box.far(self.candidate.far).effects_of(noun)
         return {key: each["effects"] for key, each in found.items()}
 
     def book(self) -> Balance:

@@ -52,8 +52,10 @@ MESSAGES: dict[str, type[Message]] = {
     for each in (
         EnrollmentRequest, EnrollmentChange, EnrollmentAckMessage, DeviceStatusCheck, DeviceStatusAck, EventStatus,
         DeviceReservation, ProgramRules, ProgramRulesAck, Aggregator, AggregatorAck, EventOptOut, Unavailability,
-        CustomersAck, PostedFile,
+        CustomersAck,
     )
 }  # fmt: skip
+# What the inbox keeps: a file that came by itself has a message of our own around it.
+KEPT: dict[str, type[Message]] = {**MESSAGES, PostedFile.noun: PostedFile}
 
-__all__ = ["CODES", "CONTRACTS", "MESSAGES", "Column", "Contract", "Message", "Problem"]
+__all__ = ["CODES", "CONTRACTS", "KEPT", "MESSAGES", "Column", "Contract", "Message", "Problem"]

@@ -272,18 +272,19 @@ class _Maker:
 
     def customers(self) -> None:
         """Customers who changed, to DACS as they are, to the DERMS without the bad rows; the last kind comes first."""
-        for code, noun, layout, drawn in (
-            ("C1-DMSEX", "customer_service_agreement", customers.SERVICE_AGREEMENT, customers.service_agreements),
-            ("C1-DSPEX", "customer_service_point", customers.SERVICE_POINT, customers.service_points),
-            ("C1-DCTEX", "customer_contact", customers.CONTACT, customers.contacts),
-        ):
+        for code, noun, there, layout, drawn in (
+            ("C1-DMSEX", "customer_service_agreement", "service_agreement", customers.SERVICE_AGREEMENT,
+             customers.service_agreements),
+            ("C1-DSPEX", "customer_service_point", "service_point", customers.SERVICE_POINT, customers.service_points),
+            ("C1-DCTEX", "customer_contact", "customer", customers.CONTACT, customers.contacts),
+        ):  # fmt: skip
             sheet = self._sheet(
                 CUSTOMERS, f"{code}_{self.stamp}_00.csv", noun, layout, self.few,
                 lambda _, planned, drawn=drawn: list(drawn(self.day.date, planned.rows)),  # type: ignore[misc]
                 relays=(f"{TO_DACS}/customers",),
             )  # fmt: skip
             self._change_last(attachment=("customers", sheet.accepted_sha))
-            self.keys["derms", "customer"] = self.keys.get(("derms", "customer"), 0) + sheet.accepted
+            self.keys["derms", there] = sheet.accepted
 
     def settlement(self) -> None:
         """Requests, and two files of credits: one as its control record says, one that lacks a cent."""
