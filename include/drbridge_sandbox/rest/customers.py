@@ -1,7 +1,7 @@
 """Customer files of the CIS as the DERMS takes them: contacts, service points, service agreements.
 
-Columns are known by their place (CCS-DACS guide 23C); a first line that names them is passed over. Tabs part them though
-the names end in .csv; commas are taken as well, and so are files in a .zip or .gz.
+Columns are known by their place (CCS-DACS guide 23C); a first line that names them is passed over. Tabs part them
+though the names end in .csv; commas are taken as well, and so are files in a .zip or .gz.
 """
 
 from __future__ import annotations
