@@ -17,12 +17,13 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from drbridge.inbox.paths import DOORS, PUBLISHED_PREFIX
 from drbridge.ledger.database import Ledger
@@ -127,21 +128,17 @@ def _until_settled(box: Sandbox, count: int) -> None:
 
 def _figures(box: Sandbox, ledger: Ledger, posted: dict[str, float]) -> dict[str, Any]:
     effects = box.far("dacs").effects_of("program_event")
-    heard = {row["seq"]: row["at"] for row in box.far("dacs").requests()}
-    stored, claimed = _by_the_ledger(ledger)
-    whole = {stage: heard[effects[stage]["effect_seq"]] - at for stage, at in posted.items() if stage in effects}
-    number = {stage: number_of("event_status", f"M{stage[1:]}") for stage in whole}
-    to_store = [stored[number[stage]] - posted[stage] for stage in whole]
-    to_claim = [claimed[number[stage]] - stored[number[stage]] for stage in whole]
-    to_effect = [heard[effects[stage]["effect_seq"]] - claimed[number[stage]] for stage in whole]
-    seconds = sorted(whole.values())
+    heard = {row["idempotency_key"]: row["at"] for row in reversed(box.far("dacs").requests()) if row["status"] == 200}
+    ways = {row.number: row for row in _by_the_ledger(ledger)}
+    found = [(at, ways[number_of("event_status", f"M{stage[1:]}")]) for stage, at in posted.items() if stage in effects]
+    seconds = sorted(heard[way.key] - at for at, way in found)
     return {
-        "messages": len(posted), "lost": len(posted) - len(whole),
+        "messages": len(posted), "lost": len(posted) - len(found),
         "twice": sum(each["effects"] > 1 for each in effects.values()),
-        "p50_s": round(statistics.median(seconds), 2), "p95_s": round(seconds[int(len(seconds) * 0.95)], 2),
-        "max_s": round(seconds[-1], 2),
-        "to_be_stored_p95_s": _p95(to_store), "until_a_worker_takes_it_p95_s": _p95(to_claim),
-        "until_dacs_has_it_p95_s": _p95(to_effect),
+        "p50_s": round(statistics.median(seconds), 2), "p95_s": _p95(seconds), "max_s": round(seconds[-1], 2),
+        "to_be_stored_p95_s": _p95([way.received_at - at for at, way in found]),
+        "until_a_worker_takes_it_p95_s": _p95([way.at - way.received_at for _, way in found]),
+        "until_dacs_has_it_p95_s": _p95([heard[way.key] - way.at for _, way in found]),
     }  # fmt: skip
 
 
@@ -149,19 +146,18 @@ def _p95(seconds: list[float]) -> float:
     return round(sorted(seconds)[int(len(seconds) * 0.95)], 2)
 
 
-def _by_the_ledger(ledger: Ledger) -> tuple[dict[str, float], dict[str, float]]:
-    """When each message was stored, and when a worker first took it up."""
+def _by_the_ledger(ledger: Ledger) -> Sequence[Row[Any]]:
+    """When each message was stored, when a worker first took it up, and under which key it went."""
     look = (
-        select(messages.c.number, messages.c.received_at, func.min(attempts.c.at).label("at"))
+        select(messages.c.number, messages.c.received_at, parcels.c.key, func.min(attempts.c.at).label("at"))
         .join(deliveries, deliveries.c.intake_id == messages.c.intake_id)
         .join(parcels, parcels.c.delivery_id == deliveries.c.id)
         .join(attempts, attempts.c.parcel_id == parcels.c.id)
         .where(deliveries.c.destination == "dacs_program_event")
-        .group_by(messages.c.number, messages.c.received_at)
+        .group_by(messages.c.number, messages.c.received_at, parcels.c.key)
     )
     with ledger.read() as tx:
-        rows = tx.execute(look).all()
-    return {row.number: row.received_at for row in rows}, {row.number: row.at for row in rows}
+        return tx.execute(look).all()
 
 
 def _table(found: dict[str, Any]) -> str:

@@ -40,7 +40,7 @@ def systems() -> Systems:
 @pytest.fixture
 def box(sandbox: Sandbox, systems: Systems) -> Sandbox:
     """The sandbox, swept clean."""
-    for system in ("dacs", "derms", "ccs"):
+    for system in sandbox.services:
         sandbox.far(system).reset()
     places = {url for flow in systems.flows.values() for url in flow.places}
     urls = {store.url for store in systems.stores.values()} | places

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from drbridge.contracts import MESSAGES, Message
+from drbridge.contracts import KEPT, Message
 from drbridge.errors import Misconfigured
 from drbridge.ledger.database import home
 
@@ -83,4 +83,4 @@ def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
     Raises:
         Misconfigured: it was sealed with a key we do not have.
     """
-    return MESSAGES[noun].model_validate_json(seal.open(sealed))
+    return KEPT[noun].model_validate_json(seal.open(sealed))
