@@ -14,10 +14,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from drbridge.contracts import CONTRACTS, MESSAGES
 from drbridge.errors import Misconfigured
+from drbridge.settings import Difference, Frozen, Lookups
 
 Profile = Literal["23C", "26.4"]
 PROFILES = ("23C", "26.4", "all")
@@ -26,27 +27,7 @@ UnknownPolicy = Literal["resend", "query", "park"]
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "config" / "systems.toml"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Lookups(_Frozen):
-    """The other systems' own words for what a message says in ours; what is not listed goes as it came.
-
-    Attributes:
-        asset_specification: DACS's word for a make and model, as in `ECOBEE!EB-STATE5`.
-        asset_type: DACS's word for a type of device.
-        allow_event_days: the DERMS's word for a day of the week.
-        cycle_frequency: the DERMS's word for how often.
-    """
-
-    asset_specification: dict[str, str] = Field(default_factory=dict)
-    asset_type: dict[str, str] = Field(default_factory=dict)
-    allow_event_days: dict[str, str] = Field(default_factory=dict)
-    cycle_frequency: dict[str, str] = Field(default_factory=dict)
-
-
-class Site(_Frozen):
+class Site(Frozen):
     """Settings of the whole installation.
 
     Attributes:
@@ -74,21 +55,7 @@ class Site(_Frozen):
     lookups: Lookups = Lookups()
 
 
-class Difference(_Frozen):
-    """What is different at an endpoint in one release; what is not said stays.
-
-    Attributes:
-        operation: how its requests are built there.
-        method: `POST`, `PUT` or `PATCH`.
-        path: comes after the connection's address.
-    """
-
-    operation: str = ""
-    method: Literal["POST", "PUT", "PATCH"] | None = None
-    path: str = ""
-
-
-class Endpoint(_Frozen):
+class Endpoint(Frozen):
     """One REST operation of another system.
 
     Attributes:
@@ -123,7 +90,7 @@ class Endpoint(_Frozen):
         return self.model_copy(update=different.model_dump(exclude_unset=True))
 
 
-class Store(_Frozen):
+class Store(Frozen):
     """A folder or bucket prefix that files are delivered to.
 
     Attributes:
@@ -144,7 +111,7 @@ NoticeKind = Literal["error", "complete", "partial", "no_file"]
 Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
 
 
-class Notify(_Frozen):
+class Notify(Frozen):
     """Who is told what. Without a connection for mail and one for a webhook, nobody is told anything.
 
     Attributes:
@@ -197,7 +164,7 @@ class Notify(_Frozen):
         return tuple(way for way, goes in ways.items() if goes)
 
 
-class Flow(_Frozen):
+class Flow(Frozen):
     """One integration process: one DAG.
 
     Attributes:
@@ -297,7 +264,7 @@ class Flow(_Frozen):
         return tuple(found)
 
 
-class Systems(_Frozen):
+class Systems(Frozen):
     """Everything `systems.toml` says, checked."""
 
     site: Site
