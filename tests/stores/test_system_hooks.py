@@ -27,7 +27,8 @@ from drbridge.contracts.msg_ack import DeviceStatusAck, EnrollmentAckMessage
 from drbridge.contracts.program_rules import ProgramRules
 from drbridge.contracts.unavailability import Unavailability
 from drbridge.errors import BadInput, Busy, Misconfigured, NotKnownThere, Rejected, Unreachable
-from drbridge.systems import Lookups, Site, load
+from drbridge.settings import Lookups
+from drbridge.systems import Site, load
 from drbridge_airflow.hooks import CisHook, DacsHook, DermsHook
 from drbridge_airflow.hooks.told import Aggregator as KnownAggregator
 from drbridge_airflow.hooks.told import Ended, Enrollment, Health, ProgramEvent, Refusal, Step, Taken

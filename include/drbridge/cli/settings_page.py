@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from drbridge.systems import Difference, Endpoint, Flow, Lookups, Notify, Site, Store
+from drbridge.settings import Difference, Lookups
+from drbridge.systems import Endpoint, Flow, Notify, Site, Store
 
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[site]": (Site, "The whole installation."),
