@@ -17,13 +17,12 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 
 from drbridge.inbox.paths import DOORS, PUBLISHED_PREFIX
 from drbridge.ledger.database import Ledger
@@ -146,7 +145,7 @@ def _p95(seconds: list[float]) -> float:
     return round(sorted(seconds)[int(len(seconds) * 0.95)], 2)
 
 
-def _by_the_ledger(ledger: Ledger) -> Sequence[Row[Any]]:
+def _by_the_ledger(ledger: Ledger) -> list[Any]:
     """When each message was stored, when a worker first took it up, and under which key it went."""
     look = (
         select(messages.c.number, messages.c.received_at, parcels.c.key, func.min(attempts.c.at).label("at"))
@@ -157,7 +156,7 @@ def _by_the_ledger(ledger: Ledger) -> Sequence[Row[Any]]:
         .group_by(messages.c.number, messages.c.received_at, parcels.c.key)
     )
     with ledger.read() as tx:
-        return tx.execute(look).all()
+        return list(tx.execute(look))
 
 
 def _table(found: dict[str, Any]) -> str:
