@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import tomllib
+from datetime import timedelta
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from drbridge.contracts import CONTRACTS, MESSAGES
 from drbridge.errors import Misconfigured
@@ -24,6 +26,14 @@ PROFILES = ("23C", "26.4", "all")
 UnknownPolicy = Literal["resend", "query", "park"]
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "config" / "systems.toml"
+
+
+def duration(text: object) -> object:
+    """A length of time as in `4 hours` or `30 minutes`; what is none is left to be refused."""
+    found = re.fullmatch(r"(\d{1,5}) (minute|hour|day)s?", text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError("write it as in '30 minutes', '4 hours' or '2 days'")
+    return timedelta(**{f"{found[2]}s": int(found[1])})
 
 
 class _Frozen(BaseModel):
@@ -43,6 +53,12 @@ class Site(_Frozen):
         max_unpacked_bytes: what a gzip or zip may grow to.
         program_event_key: what DACS knows an event by: its `stage` or its `event` id.
         default_message_category: sent to DACS for an ERROR acknowledgement that names no category.
+        keep_days: what became of a file or message is known this long after it was settled; more than a year, so that
+            a season can be compared with the one before. After that the same file counts as new.
+        keep_payload_days: so long after it was settled a message's content is kept, sealed, so that it can be sent
+            again.
+        keep_staging_days: the same for staged rows, refused rows and files posted to the inbox. A file that is older
+            than this by its business date is not compared with newer ones any more.
     """
 
     profile: Literal["23C", "26.4", "all"] = "all"
@@ -54,6 +70,15 @@ class Site(_Frozen):
     max_unpacked_bytes: int = Field(10 << 30, gt=0)
     program_event_key: Literal["stage", "event"] = "stage"
     default_message_category: int = Field(90000, ge=-99999, le=99999)
+    keep_days: int = Field(400, ge=1)
+    keep_payload_days: int = Field(90, ge=1)
+    keep_staging_days: int = Field(90, ge=1)
+
+    @model_validator(mode="after")
+    def _facts_outlive_content(self) -> Self:
+        if self.keep_days < max(self.keep_payload_days, self.keep_staging_days):
+            raise ValueError("keep_days is less than keep_payload_days or keep_staging_days")
+        return self
 
 
 class Endpoint(_Frozen):
@@ -89,10 +114,12 @@ class Store(_Frozen):
 
     Attributes:
         url: `sftp://<connection>/<folder>` or `s3://<connection>/<bucket>/<prefix>`.
+        is_emptied: whether its owner takes files away once they are read: `reconcile` then misses none.
     """
 
     name: str
     url: str = Field(pattern=r"^(sftp|s3)://[^/]+/.+")
+    is_emptied: bool = False
 
     @property
     def connection(self) -> str:
@@ -100,6 +127,22 @@ class Store(_Frozen):
 
 
 Destination = Endpoint | Store
+
+_Duration = Annotated[timedelta, BeforeValidator(duration)]
+_Listing = Annotated[str, Field(pattern=r"^$|^rest://[^/]+/.+")]
+
+
+class Compare(_Frozen):
+    """Lists that `reconcile` reads and compares each night, written `rest://<connection>/<path>`.
+
+    Attributes:
+        aggregators_at_dacs: the aggregators that DACS has.
+        aggregators_at_derms: those that DERMS has; one that DACS has no longer is reported to it.
+    """
+
+    aggregators_at_dacs: _Listing = ""
+    aggregators_at_derms: _Listing = ""
+
 
 NoticeKind = Literal["error", "complete", "partial", "no_file"]
 Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
@@ -174,6 +217,8 @@ class Flow(_Frozen):
         delimiter: what stands between two fields.
         reject_threshold_percent: this flow's own limit of refused rows; without it the site's counts.
         done_marker: a file whose name with this behind it lies beside it is whole at once.
+        answer_within: how long what it takes may stay unsettled, and an answer to it may be missing, as in `4 hours`
+            (by what it takes: 30 minutes to a day), before `overdue_answers` says so.
     """
 
     name: str
@@ -189,6 +234,7 @@ class Flow(_Frozen):
     delimiter: str = Field(",", min_length=1, max_length=1)
     reject_threshold_percent: float | None = Field(None, ge=0, le=100)
     done_marker: str = ".done"
+    answer_within: _Duration | None = None
 
     @model_validator(mode="after")
     def _takes_files_or_messages(self) -> Self:
@@ -225,6 +271,7 @@ class Systems(_Frozen):
 
     site: Site
     notify: Notify = Notify()
+    compare: Compare = Compare()
     endpoints: dict[str, Endpoint]
     stores: dict[str, Store]
     flows: dict[str, Flow]
@@ -310,11 +357,11 @@ def load(path: Path | None = None) -> Systems:
     file = path or Path(os.environ.get("DRBRIDGE_CONFIG") or DEFAULT_FILE)
     try:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
-        site, notify = dict(text.pop("site", {})), text.pop("notify", {})
+        site, notify, compare = dict(text.pop("site", {})), text.pop("notify", {}), text.pop("compare", {})
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
             site["profile"] = _known_profile(profile)
         named = {kind: _named(table) for kind, table in text.items()}
-        return Systems.model_validate({"site": site, "notify": notify, **named})
+        return Systems.model_validate({"site": site, "notify": notify, "compare": compare, **named})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError, AttributeError, OSError) as error:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from drbridge.systems import Endpoint, Flow, Notify, Site, Store
+from drbridge.systems import Compare, Endpoint, Flow, Notify, Site, Store
 
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[site]": (Site, "The whole installation."),
     "[notify]": (Notify, "Who is told what (docs/notify.md)."),
+    "[compare]": (Compare, "What the daily `reconcile` compares besides the ledger."),
     "[endpoints.<name>]": (Endpoint, "One REST operation of another system."),
     "[stores.<name>]": (Store, "A folder or bucket prefix that files are delivered to."),
     "[flows.<name>]": (Flow, "One flow; its name is the id of its DAG."),

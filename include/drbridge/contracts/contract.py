@@ -71,6 +71,7 @@ class Contract:
         dated: where the business date stands in the content.
         date_in_name: reads the business date from a file's name, where names carry it.
         empty_is_refused: a file without rows is an error of the sender.
+        kept: columns that are kept in staging whatever becomes of the file, besides its key and every id.
     """
 
     noun: str
@@ -82,6 +83,7 @@ class Contract:
     date_in_name: Callable[[str], datetime | None] = field(default=lambda _: None)
     warnings: tuple[Warn, ...] = ()
     empty_is_refused: bool = False
+    kept: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

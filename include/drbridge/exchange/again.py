@@ -94,7 +94,7 @@ def _plan(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState])
 def _left(desk: Desk, tx: Tx, delivery: Row[Any], old: Sequence[Row[Any]], generation: int) -> list[int]:
     """How many rows of each parcel may go in a new generation; staging keeps which may not."""
     destination = desk.systems.destination(delivery.destination)
-    if not old or not isinstance(destination, Endpoint) or operation_of(destination).shape == "answer":
+    if not old or not isinstance(destination, Endpoint) or operation_of(destination).shape in ("answer", "message"):
         return [row.rows for row in old]
     staged = desk.staging.found(delivery.noun, delivery.sha256, delivery.verdict, delivery.name)
     overtaken = overtaken_lines(desk, tx, staged, delivery.lane, Age(delivery.business_at, delivery.version_at))

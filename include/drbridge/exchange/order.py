@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from drbridge.contracts import stage_path
 from drbridge.contracts.event_status import EventStatus, event_entity
+from drbridge.contracts.msg_ack import AggregatorAck
 from drbridge.contracts.stage_path import Kind, Reached
 from drbridge.exchange.seal import Seal, opened
 from drbridge.ledger import standings
@@ -32,6 +33,8 @@ def judged(tx: Tx, seal: Seal, lane: str, claims: Sequence[Claim]) -> list[Claim
 
 
 def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
+    if claim.noun == AggregatorAck.noun:
+        return _aggregator_ack(seal, claim)
     if not claim.entity:
         return claim
     if claim.noun == EventStatus.noun:
@@ -39,6 +42,14 @@ def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | Non
     if standing is not None and standing.order_at > claim.order_at and not claim.in_doubt:
         return _without_call(claim, "overtaken", "a newer change of it has taken effect at the other side")
     return replace(claim, reaches="")
+
+
+def _aggregator_ack(seal: Seal, claim: Claim) -> Claim:
+    message = opened(seal, claim.noun, claim.sealed)
+    assert isinstance(message, AggregatorAck)
+    if message.is_ours(claim.first_row):
+        return _without_call(claim, "known", "it answers a request of our own")
+    return claim
 
 
 def _stage(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:

@@ -121,7 +121,8 @@ class Staging:
             raise Interrupted(
                 f"What was staged of {name} is not to be found",
                 detail=str(self.folder(noun, sha256, verdict)),
-                fix="make sure that all workers see the same DRBRIDGE_STAGING",
+                fix="make sure that all workers see the same DRBRIDGE_STAGING; where the file was settled more than "
+                "keep_staging_days ago (systems.toml), it is gone for good: have it sent anew with other content",
             )
         return staged
 
@@ -192,7 +193,8 @@ class StagingRun:
     def write(self, block: CheckedBlock) -> None:
         """Adds one part."""
         frame = block.frame
-        ids = [name for name in frame.columns if name in self.contract.key or name.endswith("Id")]
+        always = (*self.contract.key, *self.contract.kept)
+        ids = [name for name in frame.columns if name in always or name.endswith("Id")]
         kept = frame if self.need.fields else frame.select("line", *ids)
         if self.need.raw:
             kept = kept.with_columns(block.raw().alias("raw"))

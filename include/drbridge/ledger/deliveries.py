@@ -32,6 +32,10 @@ class Balance:
     open: int
     flagged: int
 
+    def __add__(self, other: Balance) -> Balance:
+        mine, theirs = self.as_dict(), other.as_dict()
+        return Balance(**{name: mine[name] + theirs[name] for name in mine})
+
     @property
     def balances(self) -> bool:
         parts = self.acked + self.rejected + self.duplicate + self.superseded + self.parked + self.open

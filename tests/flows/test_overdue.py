@@ -1,0 +1,190 @@
+"""What is overdue: answers that did not come, rows nobody acknowledged, deliveries that do not end."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from drbridge.exchange.accept import accept, read
+from drbridge.exchange.desk import Desk
+from drbridge.exchange.outcomes import LATER
+from drbridge.exchange.overdue import overdue, within
+from drbridge.ledger.states import DeliveryState, ParcelState
+from drbridge.ledger.tables import deliveries, intakes, parcels
+from drbridge.systems import Flow, Systems
+from drbridge_sandbox.sandbox import Sandbox
+from tests.flows.cases import ENROLLMENT, ENROLLMENT_FLOW, ENROLLMENTS, SCORE, SCORE_FLOW, SCORES, states
+from tests.flows.conftest import SAMPLES
+from tests.unit.contracts.messages import good
+
+ACK = SAMPLES / "enrollment_ack" / "ENROLL_ACK_20260714T060000Z_1.csv"
+ACKS, ACK_FLOW = "s3://ouai_objects/ouai/outgoing/ack", "ouai_dacs_enrollment_ack"
+HOUR = 3600.0
+LATE = timedelta(hours=30).total_seconds()
+
+
+def with_flows(desk: Desk) -> Desk:
+    """A desk with flows that take these messages; where they go does not matter here."""
+    taken = (
+        "enrollment_change",
+        "enrollment_ack_message",
+        "device_status_check",
+        "device_status_ack",
+        "aggregator_ack",
+    )
+    made = {
+        noun: Flow(
+            name=noun, title=noun, process="enrollment", profiles=frozenset({"26.4"}), message=noun,
+            deliver=("derms_acks",),
+        )
+        for noun in taken
+    }  # fmt: skip
+    return replace(desk, systems=desk.systems.model_copy(update={"flows": desk.systems.flows | made}))
+
+
+@pytest.fixture
+def asking(desk: Desk) -> Desk:
+    return with_flows(desk)
+
+
+def post(desk: Desk, noun: str, **changes: Any) -> None:
+    accept(desk, [read(noun, copy.deepcopy(good(noun)) | changes, "test")])
+
+
+def taken(desk: Desk, code: str = LATER, ago: float = LATE) -> None:
+    """Every request was taken some time ago."""
+    at = datetime.now(UTC).timestamp() - ago
+    with desk.ledger.write() as tx:
+        tx.execute(update(parcels).values(state=ParcelState.ACKED, code=code, ended_at=at))
+        tx.execute(update(deliveries).values(state=DeliveryState.DONE, opened_at=at, ended_at=at))
+        tx.execute(update(intakes).values(taken_at=at))
+
+
+def told(desk: Desk) -> list[str]:
+    return [f"{each.where}: {each.what}" for each in overdue(desk)]
+
+
+# ---------------------------------------------------------------- answers that come as messages
+
+
+def test_a_request_without_its_yes_or_no_is_overdue_until_that_comes(asking: Desk) -> None:
+    for number in range(1, 4):
+        post(asking, "enrollment_change", syncRequestId=f"4{number}")
+    assert told(asking) == [], "it has only just come"
+    taken(asking)
+    assert told(asking) == ["enrollment_change > inbox: no answer within 4:00:00 to 3 requests: 41, 42, 43"]
+    answers = [{"dacsMessageId": "41", "responseCode": "SUCCESS"}, {"dacsMessageId": "43", "responseCode": "ERROR"}]
+    post(asking, "enrollment_ack_message", dacsMessageId=None, responses=answers)
+    assert "enrollment_change > inbox: no answer within 4:00:00 to 1 requests: 42" in told(asking)
+    post(asking, "enrollment_ack_message", messageId="2", dacsMessageId="42", responses=[])
+    assert told(asking) == []
+
+
+def test_an_answer_to_something_else_of_that_number_is_none(asking: Desk) -> None:
+    post(asking, "enrollment_change", syncRequestId="41")
+    taken(asking)
+    post(asking, "aggregator_ack", dacsMessageId="41", responses=[])
+    assert len(told(asking)) == 1
+
+
+def test_a_request_that_was_answered_at_once_owes_nothing(asking: Desk) -> None:
+    post(asking, "enrollment_change", syncRequestId="41")
+    taken(asking, code="accepted")
+    assert told(asking) == []
+
+
+def test_a_missing_answer_is_listed_for_a_week(asking: Desk) -> None:
+    post(asking, "enrollment_change", syncRequestId="41")
+    taken(asking, ago=8 * 24 * HOUR)
+    assert told(asking) == []
+
+
+def test_a_device_status_check_always_has_its_result_later(asking: Desk) -> None:
+    post(asking, "device_status_check")
+    taken(asking, code="accepted", ago=HOUR)
+    assert told(asking) == ["device_status_check > inbox: no answer within 0:30:00 to 1 requests: 70000000000012"]
+    post(asking, "device_status_ack")
+    assert told(asking) == []
+
+
+# ---------------------------------------------------------------- rows of enrollment files
+
+
+@pytest.fixture
+def enrolled(desk: Desk, box: Sandbox) -> Desk:
+    """Enrollments went to OUAI three days ago."""
+    box.drop(ENROLLMENTS, ENROLLMENT.name, ENROLLMENT)
+    states(desk, ENROLLMENT_FLOW)
+    assert told(desk) == []
+    taken(desk, ago=72 * HOUR)
+    return desk
+
+
+def test_rows_without_an_acknowledgement_are_overdue_but_for_the_initial_load(enrolled: Desk, box: Sandbox) -> None:
+    whole = ACK.read_bytes().splitlines(keepends=True)
+    (line,) = told(enrolled)
+    assert "no acknowledgement of 4 of 4 requests: 15449036987849, 15449036987850, 00000000000851" in line
+    box.drop(ACKS, ACK.name, b"".join(whole[:4]))
+    states(enrolled, ACK_FLOW)
+    (line,) = told(enrolled)
+    assert line == (
+        f"{ENROLLMENT_FLOW} > ouai_enrollment: {ENROLLMENT.name}: no acknowledgement of 1 of 4 requests: 15449036987853"
+    )
+    box.drop(ACKS, "ENROLL_ACK_20260715T060000Z_2.csv", whole[0] + whole[5])
+    states(enrolled, ACK_FLOW)
+    assert told(enrolled) == []
+
+
+def test_a_file_that_is_answered_is_not_looked_into_again(
+    enrolled: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.drop(ACKS, ACK.name, ACK)
+    states(enrolled, ACK_FLOW)
+    assert told(enrolled) == []
+    monkeypatch.setattr("drbridge.exchange.unanswered_rows._look", None)
+    assert told(enrolled) == []
+
+
+# ---------------------------------------------------------------- deliveries that do not end
+
+
+def waiting(desk: Desk, box: Sandbox, state: DeliveryState, parcel: ParcelState) -> str:
+    box.drop(SCORES, SCORE.name, SCORE)
+    states(desk, SCORE_FLOW)
+    with desk.ledger.write() as tx:
+        at = datetime.now(UTC).timestamp() - LATE
+        tx.execute(update(deliveries).values(state=state, opened_at=at, ended_at=None))
+        tx.execute(update(parcels).values(state=parcel))
+    (finding,) = overdue(desk)
+    assert finding.where == f"{SCORE_FLOW} > derms_device_score"
+    assert "resend" in finding.fix or "goes by itself" in finding.fix
+    return finding.what
+
+
+@pytest.mark.parametrize(
+    ("state", "parcel", "words"),
+    [
+        (DeliveryState.HELD, ParcelState.PENDING, "are held"),
+        (DeliveryState.OPEN, ParcelState.PARKED, "wait for a person"),
+        (DeliveryState.OPEN, ParcelState.PENDING, "are not delivered yet"),
+        (DeliveryState.ASKED, ParcelState.REJECTED, "are to be judged anew"),
+    ],
+)
+def test_a_delivery_that_has_not_ended_after_a_day_is_overdue(
+    desk: Desk, box: Sandbox, state: DeliveryState, parcel: ParcelState, words: str
+) -> None:
+    assert waiting(desk, box, state, parcel) == f"1 {words} for 1 day, 0:00:00: {SCORE.name}"
+
+
+def test_each_flow_may_have_a_time_of_its_own(systems: Systems) -> None:
+    flow = systems.flows[SCORE_FLOW]
+    assert within(flow) == timedelta(days=1)
+    assert within(Flow.model_validate(flow.model_dump() | {"answer_within": "90 minutes"})) == timedelta(minutes=90)
+    for wrong in ("soon", "90", 90, "1.5 hours"):
+        with pytest.raises(ValueError, match="write it as in"):
+            Flow.model_validate(flow.model_dump() | {"answer_within": wrong})
