@@ -11,6 +11,7 @@ from drbridge.cli.docs import docs
 from drbridge.cli.ledger import ledger
 from drbridge.cli.sandbox import sandbox
 from drbridge.cli.trace import trace
+from drbridge.cli.watch import overdue, reconcile
 
 app = typer.Typer(
     name="drbridge",
@@ -26,6 +27,8 @@ app.command()(connections)
 app.command()(sandbox)
 app.command()(demo)
 app.command()(trace)
+app.command()(overdue)
+app.command()(reconcile)
 app.command()(docs)
 app.add_typer(ledger, name="ledger", epilog="Example: drbridge ledger balance")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 MOST_NAMED = 20
 
@@ -24,6 +25,15 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. Next: {self.fix}"
+
+
+def lasting(span: timedelta) -> str:
+    """A length of time in its largest whole unit: 4 hours, 90 minutes."""
+    minutes = round(span.total_seconds() / 60)
+    for unit, size in (("day", 1440), ("hour", 60)):
+        if minutes % size == 0:
+            return f"{minutes // size} {unit}" + ("s" if minutes != size else "")
+    return f"{minutes} minutes"
 
 
 def named(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import and_, case, exists, select
 from drbridge.exchange import unanswered_rows
 from drbridge.exchange.archive import HELD, IN_DOUBT, NOT_YET, REFUSED
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.findings import MOST_NAMED, Finding, named
+from drbridge.exchange.findings import MOST_NAMED, Finding, lasting, named
 from drbridge.exchange.outcomes import LATER
 from drbridge.exchange.seal import opened
 from drbridge.ledger.database import Tx, clock
@@ -83,7 +83,11 @@ def _unsettled(tx: Tx, flow: Flow) -> Iterator[Finding]:
         names.setdefault((row.destination, row.waits), []).append(row.name)
     for (destination, why), late in sorted(names.items()):
         what, fix = WAITS[why]
-        yield Finding(f"{flow.name} > {destination}", f"{len(late)} {what} for {within(flow)}: {named(late)}", fix)
+        yield Finding(
+            f"{flow.name} > {destination}",
+            f"{len(late)} {what} for more than {lasting(within(flow))}: {named(late)}",
+            fix,
+        )
 
 
 def _unanswered(desk: Desk, tx: Tx, flow: Flow) -> Iterator[Finding]:
@@ -112,7 +116,7 @@ def _unanswered(desk: Desk, tx: Tx, flow: Flow) -> Iterator[Finding]:
         told = [_number(desk, row.noun, row.sealed) or row.name for row in late[:MOST_NAMED]] + [
             row.name for row in late[MOST_NAMED:]
         ]
-        what = f"no answer within {allowed} to {len(late)} requests: {named(told)}"
+        what = f"no answer within {lasting(allowed)} to {len(late)} requests: {named(told)}"
         yield Finding(f"{flow.name} > {SOURCE}", what, CHASE)
 
 

@@ -5,5 +5,16 @@ from drbridge_airflow.operators.relay import Relay
 from drbridge_airflow.operators.send import Answer, Send
 from drbridge_airflow.operators.take import Take
 from drbridge_airflow.operators.wake import WakeDueFlows
+from drbridge_airflow.operators.watch import CheckSystems, OverdueAnswers, Reconcile
 
-__all__ = ["Answer", "Archive", "Relay", "Send", "Take", "WakeDueFlows"]
+__all__ = [
+    "Answer",
+    "Archive",
+    "CheckSystems",
+    "OverdueAnswers",
+    "Reconcile",
+    "Relay",
+    "Send",
+    "Take",
+    "WakeDueFlows",
+]
