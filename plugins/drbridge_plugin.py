@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
 
 
@@ -9,3 +11,10 @@ class DrBridgePlugin(AirflowPlugin):
     """drbridge's entry in Airflow's list of plugins; operators, sensors and triggers are imported by the DAGs."""
 
     name = "drbridge"
+
+    @property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The inbox; asked for by the API server only, and imported only then."""
+        from drbridge_airflow.web.inbox import apps
+
+        return apps()

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import re
 import tomllib
-from datetime import timedelta
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from drbridge.contracts import CONTRACTS, MESSAGES
 from drbridge.errors import Misconfigured
+from drbridge.settings import Compare, Duration, Keep, Notify
 
 Profile = Literal["23C", "26.4"]
 PROFILES = ("23C", "26.4", "all")
@@ -28,16 +26,24 @@ UnknownPolicy = Literal["resend", "query", "park"]
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "config" / "systems.toml"
 
 
-def duration(text: object) -> object:
-    """A length of time as in `4 hours` or `30 minutes`; what is none is left to be refused."""
-    found = re.fullmatch(r"(\d{1,5}) (minute|hour|day)s?", text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError("write it as in '30 minutes', '4 hours' or '2 days'")
-    return timedelta(**{f"{found[2]}s": int(found[1])})
-
-
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lookups(_Frozen):
+    """The other systems' own words for what a message says in ours; what is not listed goes as it came.
+
+    Attributes:
+        asset_specification: DACS's word for a make and model, as in `ECOBEE!EB-STATE5`.
+        asset_type: DACS's word for a type of device.
+        allow_event_days: the DERMS's word for a day of the week.
+        cycle_frequency: the DERMS's word for how often.
+    """
+
+    asset_specification: dict[str, str] = Field(default_factory=dict)
+    asset_type: dict[str, str] = Field(default_factory=dict)
+    allow_event_days: dict[str, str] = Field(default_factory=dict)
+    cycle_frequency: dict[str, str] = Field(default_factory=dict)
 
 
 class Site(_Frozen):
@@ -53,12 +59,7 @@ class Site(_Frozen):
         max_unpacked_bytes: what a gzip or zip may grow to.
         program_event_key: what DACS knows an event by: its `stage` or its `event` id.
         default_message_category: sent to DACS for an ERROR acknowledgement that names no category.
-        keep_days: what became of a file or message is known this long after it was settled; more than a year, so that
-            a season can be compared with the one before. After that the same file counts as new.
-        keep_payload_days: so long after it was settled a message's content is kept, sealed, so that it can be sent
-            again.
-        keep_staging_days: the same for staged rows, refused rows and files posted to the inbox. A file that is older
-            than this by its business date is not compared with newer ones any more.
+        lookups: words that the other systems write differently.
     """
 
     profile: Literal["23C", "26.4", "all"] = "all"
@@ -70,15 +71,21 @@ class Site(_Frozen):
     max_unpacked_bytes: int = Field(10 << 30, gt=0)
     program_event_key: Literal["stage", "event"] = "stage"
     default_message_category: int = Field(90000, ge=-99999, le=99999)
-    keep_days: int = Field(400, ge=1)
-    keep_payload_days: int = Field(90, ge=1)
-    keep_staging_days: int = Field(90, ge=1)
+    lookups: Lookups = Lookups()
 
-    @model_validator(mode="after")
-    def _facts_outlive_content(self) -> Self:
-        if self.keep_days < max(self.keep_payload_days, self.keep_staging_days):
-            raise ValueError("keep_days is less than keep_payload_days or keep_staging_days")
-        return self
+
+class Difference(_Frozen):
+    """What is different at an endpoint in one release; what is not said stays.
+
+    Attributes:
+        operation: how its requests are built there.
+        method: `POST`, `PUT` or `PATCH`.
+        path: comes after the connection's address.
+    """
+
+    operation: str = ""
+    method: Literal["POST", "PUT", "PATCH"] | None = None
+    path: str = ""
 
 
 class Endpoint(_Frozen):
@@ -87,7 +94,7 @@ class Endpoint(_Frozen):
     Attributes:
         connection: id of the Airflow connection (type `http`).
         method: `POST`, `PUT` or `PATCH`.
-        path: comes after the connection's address; names in braces are filled in from the row.
+        path: comes after the connection's address; names in braces are filled in from the row or message.
         operation: how a request is built and its answer read (`drbridge.exchange.operations`).
         rows: rows of one request, where it carries a chunk.
         unknown: what to do with a request whose effect nobody knows: `resend` it, `query` the other side first, or
@@ -95,6 +102,7 @@ class Endpoint(_Frozen):
         reason: why that is right here, for the next reader.
         in_flight: requests under way at once, at most.
         max_tries: a request that stays in doubt this often while its target works is parked for a person.
+        release: what is different in a release, when the installation's profile is that release.
     """
 
     name: str
@@ -107,6 +115,12 @@ class Endpoint(_Frozen):
     reason: str = Field(min_length=10)
     in_flight: int = Field(8, ge=1, le=256)
     max_tries: int = Field(10, ge=1)
+    release: dict[Profile, Difference] = Field(default_factory=dict)
+
+    def of_release(self, profile: str) -> Endpoint:
+        """The endpoint as an installation of this release has it."""
+        different = next((each for name, each in self.release.items() if name == profile), Difference())
+        return self.model_copy(update=different.model_dump(exclude_unset=True))
 
 
 class Store(_Frozen):
@@ -128,78 +142,6 @@ class Store(_Frozen):
 
 Destination = Endpoint | Store
 
-_Duration = Annotated[timedelta, BeforeValidator(duration)]
-_Listing = Annotated[str, Field(pattern=r"^$|^rest://[^/]+/.+")]
-
-
-class Compare(_Frozen):
-    """Lists that `reconcile` reads and compares each night, written `rest://<connection>/<path>`.
-
-    Attributes:
-        aggregators_at_dacs: the aggregators that DACS has.
-        aggregators_at_derms: those that DERMS has; one that DACS has no longer is reported to it.
-    """
-
-    aggregators_at_dacs: _Listing = ""
-    aggregators_at_derms: _Listing = ""
-
-
-NoticeKind = Literal["error", "complete", "partial", "no_file"]
-Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
-
-
-class Notify(_Frozen):
-    """Who is told what. Without a connection for mail and one for a webhook, nobody is told anything.
-
-    Attributes:
-        mail: id of the Airflow connection (type `smtp`) that mail goes out through.
-        sender: the address it comes from.
-        webhook: id of the Airflow connection (type `http`) that gets every notice as JSON.
-        base_url: where Airflow's UI is, for the link; without it Airflow's own `[api] base_url`.
-        error: tell the owners of technical errors, refused files, and files that wait for a person.
-        process_complete: tell the business users which files were delivered, wholly or in part.
-        process_nofile: tell them when a day brought no file.
-        to: the owners.
-        to_process: the business users.
-        to_process_of: business users instead of those, by the name of a flow, or of a system it reads or writes.
-    """
-
-    mail: str | None = None
-    sender: Address = "drbridge@localhost"
-    webhook: str | None = None
-    base_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    error: bool = True
-    process_complete: bool = True
-    process_nofile: bool = False
-    to: tuple[Address, ...] = ()
-    to_process: tuple[Address, ...] = ()
-    to_process_of: dict[str, tuple[Address, ...]] = {}
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anybody can be told anything."""
-        return bool(self.mail or self.webhook)
-
-    def wants(self, kind: NoticeKind) -> bool:
-        """Whether anybody is to be told of this kind of thing."""
-        return {"error": self.error, "no_file": self.process_nofile}.get(kind, self.process_complete)
-
-    def recipients(self, kind: NoticeKind, flow: str) -> tuple[str, ...]:
-        """Whom a mail goes to: the owners, or the business users of the flow, or else of the systems in its name."""
-        if kind == "error":
-            return self.to
-        if flow in self.to_process_of:
-            return self.to_process_of[flow]
-        of_systems = [self.to_process_of[system] for system in flow.split("_")[:2] if system in self.to_process_of]
-        return tuple(dict.fromkeys(chain.from_iterable(of_systems))) or self.to_process
-
-    def channels(self, kind: NoticeKind, flow: str) -> tuple[str, ...]:
-        """The ways by which a notice goes out: `mail`, `webhook`, both or none."""
-        if not self.wants(kind):
-            return ()
-        ways = {"mail": self.mail and self.recipients(kind, flow), "webhook": self.webhook}
-        return tuple(way for way, goes in ways.items() if goes)
-
 
 class Flow(_Frozen):
     """One integration process: one DAG.
@@ -208,7 +150,8 @@ class Flow(_Frozen):
         title: its name in the Airflow UI.
         process: the business process whose DAG folder it lives in.
         profiles: the releases whose guide names this flow.
-        source: where its files lie, written like a store's url; empty in a flow of messages.
+        source: where its files lie, written like a store's url, and behind a blank the folder of the inbox where those
+            lie that come by REST; empty in a flow of messages.
         prefixes: start of a file's name -> the noun of its contract.
         message: the noun of the messages it takes from the inbox; empty in a flow of files.
         deliver: names of endpoints and stores.
@@ -218,14 +161,14 @@ class Flow(_Frozen):
         reject_threshold_percent: this flow's own limit of refused rows; without it the site's counts.
         done_marker: a file whose name with this behind it lies beside it is whole at once.
         answer_within: how long what it takes may stay unsettled, and an answer to it may be missing, as in `4 hours`
-            (by what it takes: 30 minutes to a day), before `overdue_answers` says so.
+            (without it: 30 minutes to 2 days, by what it takes), before `overdue_answers` says so.
     """
 
     name: str
     title: str
     process: str
     profiles: frozenset[Profile]
-    source: str = Field("", pattern=r"^$|^((sftp|s3)://[^/]+/.+|inbox://[^/]+)$")
+    source: str = Field("", pattern=r"^$|^(sftp|s3)://[^/ ]+/[^ ]+( inbox://[^/ ]+)?$|^inbox://[^/ ]+$")
     prefixes: dict[str, str] = Field(default_factory=dict)
     message: str = ""
     deliver: tuple[str, ...] = Field(min_length=1)
@@ -234,7 +177,7 @@ class Flow(_Frozen):
     delimiter: str = Field(",", min_length=1, max_length=1)
     reject_threshold_percent: float | None = Field(None, ge=0, le=100)
     done_marker: str = ".done"
-    answer_within: _Duration | None = None
+    answer_within: Duration | None = None
 
     @model_validator(mode="after")
     def _takes_files_or_messages(self) -> Self:
@@ -254,6 +197,16 @@ class Flow(_Frozen):
                 raise ValueError(f"no contract is called {noun!r}; there are {', '.join(sorted(CONTRACTS))}")
         return self
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where its files lie at other systems: without the inbox, which is our own."""
+        return tuple(url for url in self.source.split() if not url.startswith("inbox://"))
+
+    @property
+    def rejects(self) -> str:
+        """Where the refused rows of its files are laid: beside them."""
+        return f"{self.source.split()[0].rstrip('/')}/rejects"
+
     def destination_of(self, route: str) -> str:
         """Where a message goes by what it names."""
         return self.routes.get(route, self.deliver[0])
@@ -271,6 +224,7 @@ class Systems(_Frozen):
 
     site: Site
     notify: Notify = Notify()
+    keep: Keep = Keep()
     compare: Compare = Compare()
     endpoints: dict[str, Endpoint]
     stores: dict[str, Store]
@@ -357,16 +311,19 @@ def load(path: Path | None = None) -> Systems:
     file = path or Path(os.environ.get("DRBRIDGE_CONFIG") or DEFAULT_FILE)
     try:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
-        site, notify, compare = dict(text.pop("site", {})), text.pop("notify", {}), text.pop("compare", {})
+        site = dict(text.pop("site", {}))
+        alone = {kind: text.pop(kind) for kind in ("notify", "keep", "compare") if kind in text}
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
             site["profile"] = _known_profile(profile)
         named = {kind: _named(table) for kind, table in text.items()}
-        return Systems.model_validate({"site": site, "notify": notify, "compare": compare, **named})
+        told = Systems.model_validate({"site": site, **alone, **named})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError, AttributeError, OSError) as error:
         detail = in_words(error) if isinstance(error, ValidationError) else str(error)
         raise Misconfigured(f"{file} cannot be used", detail=detail, fix="correct it and try again") from error
+    here = {name: each.of_release(told.site.profile) for name, each in told.endpoints.items()}
+    return told.model_copy(update={"endpoints": here})
 
 
 def in_words(error: ValidationError) -> str:

@@ -26,7 +26,7 @@ SYSTEMS = ("dacs", "derms", "ouai")
 HEALTH = {"dacs": "/rest/apis/common/healthCheck", "derms": "/health"}
 READY = ("sandbox", "state")
 PORTS = 20
-CONTROL, DACS_REST, DERMS_REST, FIRST_FILES, OBJECTS = 0, 1, 2, 3, 10
+CONTROL, DACS_REST, DERMS_REST, FIRST_FILES, CCS_REST, OBJECTS = 0, 1, 2, 3, 7, 10
 
 
 class Sandbox:
@@ -61,6 +61,8 @@ class Sandbox:
                      "auth": "basic"},
             "derms": {"port": self.port_base + DERMS_REST, "login": "drbridge", "password": "derms-secret",
                       "auth": derms_auth},
+            "ccs": {"port": self.port_base + CCS_REST, "login": "drbridge", "password": "ccs-password",
+                    "auth": "basic"},
         }  # fmt: skip
         self._pids = PidBook(self.root / "pids.json")
         self._rest: Child | None = None
@@ -171,7 +173,7 @@ class Sandbox:
         return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(each) for name, each in self.connections().items()}
 
     def far(self, system: str) -> Far:
-        """The control API of a REST service: dacs or derms."""
+        """The control API of a REST service: dacs, derms or ccs."""
         return Far(system, self.port_base + CONTROL)
 
     def down(self, conn_id: str) -> None:

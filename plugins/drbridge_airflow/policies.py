@@ -95,16 +95,17 @@ def params() -> dict[str, Param]:
     """The trigger form. Empty, it means: everything that waits."""
     return {
         "file": Param(
-            None, type=["null", "string"], title="File",
-            description="Only this file: its name, or a pattern such as SDCSE_*. Empty: every file.",
+            None, type=["null", "string"], title="File or message",
+            description="Only this file: its name, or a pattern such as SDCSE_*. Only this message: its number, or the "
+            "number that its sender gave it. Empty: everything.",
         ),
         "since": Param(
             None, type=["null", "string"], format="date-time", title="From business date",
-            description="Only files whose business date (UTC) is this or later. Empty: no limit.",
+            description="Only what has this business date (UTC) or a later one. Empty: no limit.",
         ),
         "until": Param(
             None, type=["null", "string"], format="date-time", title="Before business date",
-            description="Only files whose business date (UTC) is before this. Empty: no limit.",
+            description="Only what has a business date (UTC) before this. Empty: no limit.",
         ),
         "resend": Param(
             "nothing", type="string", enum=["nothing", "failed", "unknown", "all"], title="Send again",
@@ -114,8 +115,8 @@ def params() -> dict[str, Param]:
                 "unknown": "unknown: what nobody knows the effect of",
                 "all": "all: refused and accepted, once more",
             },
-            description="What was settled is sent again only if you say so here. 'failed' and 'all' need a file or "
-            "dates above. Who asked, and why, is written down.",
+            description="What was settled is sent again only if you say so here. 'failed' and 'all' need a file, a "
+            "message or dates above. Who asked, and why, is written down.",
         ),
         "why": Param(
             None, type=["null", "string"], title="Reason", maxLength=500,

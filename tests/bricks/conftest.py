@@ -49,9 +49,8 @@ def box(
     for system in ("dacs", "derms"):
         sandbox.far(system).reset()
     systems = load(DEFAULT_FILE)
-    urls = {store.url for store in systems.stores.values()} | {
-        flow.source for flow in systems.flows.values() if flow.source
-    }
+    places = {url for flow in systems.flows.values() for url in flow.places}
+    urls = {store.url for store in systems.stores.values()} | places
     for url in urls | {f"{url}/rejects" for url in urls}:
         place = sandbox.place(url)
         for name in place.names():

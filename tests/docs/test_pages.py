@@ -93,7 +93,9 @@ def _read_by(path: Path) -> set[str]:
 
 def _connections() -> set[str]:
     systems = load(DEFAULT_FILE)
-    places = [store.url for store in systems.stores.values()] + [flow.source for flow in systems.flows.values()]
+    places = [store.url for store in systems.stores.values()] + [
+        url for flow in systems.flows.values() for url in flow.places
+    ]
     return {url.split("/")[2] for url in places} | {each.connection for each in systems.endpoints.values()}
 
 

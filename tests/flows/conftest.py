@@ -40,9 +40,8 @@ def box(sandbox: Sandbox, systems: Systems) -> Sandbox:
     """The sandbox, swept clean."""
     for system in ("dacs", "derms"):
         sandbox.far(system).reset()
-    urls = {store.url for store in systems.stores.values()} | {
-        flow.source for flow in systems.flows.values() if flow.source
-    }
+    places = {url for flow in systems.flows.values() for url in flow.places}
+    urls = {store.url for store in systems.stores.values()} | places
     for url in urls | {f"{url}/rejects" for url in urls}:
         place = sandbox.place(url)
         for name in place.names():
@@ -55,7 +54,8 @@ def desk_of(box: Sandbox, systems: Systems, folder: Path) -> Desk:
     connections = {name: connection_from_json(name, json.dumps(each)) for name, each in box.connections().items()}
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
     upgrade(ledger)
-    return Desk(systems, ledger, Staging((folder / "staging").as_uri()), ConnectionsOutside(connections.__getitem__))
+    staging = Staging((folder / "staging").as_uri())
+    return Desk(systems, ledger, staging, ConnectionsOutside(connections.__getitem__, inbox=staging.inbox))
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ class Exam:
 
     @property
     def source(self) -> str:
-        return self.desk.systems.flow(self.candidate.flow).source
+        return self.desk.systems.flow(self.candidate.flow).places[0]
 
     @property
     def store(self) -> Store | None:

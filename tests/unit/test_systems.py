@@ -21,28 +21,43 @@ def loaded(tmp_path: Path, text: str) -> systems.Systems:
 
 def test_the_shipped_file_is_good() -> None:
     shipped = systems.load(systems.DEFAULT_FILE)
-    assert len(shipped.flows) == 7
+    assert len(shipped.flows) == 21
     for endpoint in shipped.endpoints.values():
         operation_of(endpoint)
 
 
-@pytest.mark.parametrize(("profile", "on"), [("23C", 7), ("26.4", 2), ("all", 7)])
+@pytest.mark.parametrize(("profile", "on"), [("23C", 15), ("26.4", 16), ("all", 21)])
 def test_a_profile_switches_flows_by_release(monkeypatch: pytest.MonkeyPatch, profile: str, on: int) -> None:
     monkeypatch.setenv("DRBRIDGE_PROFILE", profile)
     found = systems.load(systems.DEFAULT_FILE)
     assert sum(found.is_on(flow) for flow in found.flows.values()) == on
 
 
+@pytest.mark.parametrize(
+    ("profile", "operation", "method"),
+    [("all", "post_acknowledgement", "POST"), ("26.4", "post_acknowledgement", "POST"),
+     ("23C", "update_sync_request_message", "PATCH")],
+)  # fmt: skip
+def test_an_endpoint_is_what_it_is_in_the_installations_release(
+    monkeypatch: pytest.MonkeyPatch, profile: str, operation: str, method: str
+) -> None:
+    monkeypatch.setenv("DRBRIDGE_PROFILE", profile)
+    endpoint = systems.load(systems.DEFAULT_FILE).endpoints["dacs_acknowledgement"]
+    assert (endpoint.operation, endpoint.method) == (operation, method)
+    assert endpoint.path.endswith("{syncRequestId}") == (profile == "23C")
+    assert endpoint.connection == "dacs_rest", "what the release does not say stays"
+
+
 def test_one_outcome_file_belongs_to_two_flows() -> None:
     shipped = systems.load(systems.DEFAULT_FILE)
-    sharing = shipped.flows_sharing("sftp://derms_files/outgoing/outcome", "event_outcome")
+    sharing = shipped.flows_sharing("sftp://derms_files/outgoing/outcome inbox://event_outcomes", "event_outcome")
     assert [flow.name for flow in sharing] == ["derms_dacs_event_outcome", "derms_ouai_event_outcome"]
 
 
 def test_a_flow_that_is_off_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRBRIDGE_PROFILE", "26.4")
     found = systems.load(systems.DEFAULT_FILE)
-    sharing = found.flows_sharing("sftp://derms_files/outgoing/outcome", "event_outcome")
+    sharing = found.flows_sharing("sftp://derms_files/outgoing/outcome inbox://event_outcomes", "event_outcome")
     assert [flow.name for flow in sharing] == ["derms_dacs_event_outcome"]
 
 
@@ -65,6 +80,8 @@ def test_what_was_dealt_with_or_belongs_to_others_is_left_alone(name: str) -> No
         ('profile = "all"', 'profile = "27"'),
         ("[site]", "[site"),
         ('title = "Device scores', 'tittle = "Device scores'),
+        ('.release."23C"]', '.release."22C"]'),
+        ('message = "event_status"', 'message = "event_statuses"'),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_words(tmp_path: Path, old: str, new: str) -> None:

@@ -20,8 +20,8 @@ END_BYTES = 64 << 10
 class InboxFolder:
     """A `FileStore` on a local folder; whole files only ever appear in it by a rename."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.url, self._folder = url, folder
+    def __init__(self, root: Path, place: str) -> None:
+        self.url, self._folder = f"inbox://{place}", root / place
 
     def list(self) -> list[Entry]:
         """All files; none when nothing was ever posted."""

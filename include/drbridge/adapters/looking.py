@@ -71,8 +71,7 @@ def places_of(systems: Systems) -> dict[str, list[str]]:
     for flow in filter(systems.is_on, systems.flows.values()):
         names = (*flow.deliver, *([flow.answer] if flow.answer else []))
         destinations = [systems.destination(name) for name in names]
-        sources = [flow.source] if flow.source.startswith(("sftp://", "s3://")) else []
-        for url in (*sources, *(each.url for each in destinations if isinstance(each, Store))):
+        for url in (*flow.places, *(each.url for each in destinations if isinstance(each, Store))):
             known = found.setdefault(url.split("/")[2], [])
             known += [url] if url not in known else []
         for each in destinations:

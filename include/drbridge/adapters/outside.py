@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from drbridge.errors import Misconfigured
+from drbridge.exchange.staging import Staging
 from drbridge.ports import Connection, FileStore, RestTarget
 
 ENV_PREFIX = "AIRFLOW_CONN_"
@@ -20,21 +22,30 @@ class ConnectionsOutside:
     Args:
         get_connection: gives the connection with an id, or raises Misconfigured.
         on_secret: told every token that is fetched, so that logs can mask it.
+        inbox: where files lie that came by REST; by default beside the staging.
     """
 
     def __init__(
-        self, get_connection: Callable[[str], Connection], on_secret: Callable[[str], None] = lambda _: None
+        self,
+        get_connection: Callable[[str], Connection],
+        on_secret: Callable[[str], None] = lambda _: None,
+        inbox: Path | None = None,
     ) -> None:
-        self._get_connection, self._on_secret = get_connection, on_secret
+        self._get_connection, self._on_secret, self._inbox = get_connection, on_secret, inbox
 
     def store(self, url: str) -> FileStore:
         """The folder or prefix at `sftp://<connection>/<folder>` or `s3://<connection>/<bucket>/<prefix>`.
 
         A folder is relative to where the login starts; `sftp://<connection>//<folder>` starts at the root.
+        `inbox://<folder>` is where files that came by REST lie; several addresses with blanks between are one place.
 
         Raises:
             Misconfigured: the address or its connection cannot be used.
         """
+        if len(urls := url.split()) > 1:
+            from drbridge.adapters.several import SeveralPlaces
+
+            return SeveralPlaces([self.store(each) for each in urls])
         kind, _, rest = url.partition("://")
         conn_id, _, place = rest.partition("/")
         if kind == "sftp" and conn_id:
@@ -46,6 +57,10 @@ class ConnectionsOutside:
 
             bucket, _, prefix = place.partition("/")
             return S3Store(self._typed(conn_id, "aws"), bucket, prefix)
+        if kind == "inbox" and rest:
+            from drbridge.adapters.inbox_folder import InboxFolder
+
+            return InboxFolder(self._inbox or Staging().inbox, rest)
         raise Misconfigured(
             f"{url!r} is no place for files", fix="write sftp://connection/folder or s3://connection/bucket/prefix"
         )

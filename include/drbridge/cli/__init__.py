@@ -8,6 +8,7 @@ from drbridge.cli.check import CheckCommand, check
 from drbridge.cli.connections import connections
 from drbridge.cli.demo import demo
 from drbridge.cli.docs import docs
+from drbridge.cli.inbox import inbox
 from drbridge.cli.ledger import ledger
 from drbridge.cli.sandbox import sandbox
 from drbridge.cli.trace import trace
@@ -30,6 +31,7 @@ app.command()(trace)
 app.command()(overdue)
 app.command()(reconcile)
 app.command()(docs)
+app.add_typer(inbox, name="inbox", epilog="Example: drbridge inbox serve")
 app.add_typer(ledger, name="ledger", epilog="Example: drbridge ledger balance")
 
 __all__ = ["app"]

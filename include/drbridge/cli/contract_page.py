@@ -1,9 +1,10 @@
-"""The page of all file contracts, written from the row models themselves."""
+"""The page of all contracts, of files and of messages, written from their models themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from drbridge.cli.message_page import message_sections
 from drbridge.contracts import CODES, CONTRACTS, Column, Contract
 
 INTRO = """# The file contracts
@@ -17,14 +18,14 @@ Check a file without any server: `drbridge check NOUN FILE`.
 
 
 def contracts_page() -> str:
-    """All contracts, then all codes."""
+    """All contracts of files, then all codes, then all messages."""
     parts = [INTRO, *(_contract(each) for _, each in sorted(CONTRACTS.items()))]
     for about, title in (("row", "A row is set aside"), ("file", "A file is refused whole"), ("warning", "A warning")):
         parts.append(f"\n## {title}\n\n| code | means | next step |\n|---|---|---|\n")
         parts += [
             f"| `{code}` | {each.meaning} | {each.next_step} |\n" for code, each in CODES.items() if each.about == about
         ]
-    return "".join(parts)
+    return "".join([*parts, *message_sections()])
 
 
 def _contract(contract: Contract) -> str:

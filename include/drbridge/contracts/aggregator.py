@@ -56,6 +56,7 @@ class Aggregator(Message):
 
     noun: ClassVar[str] = "aggregator"
     title: ClassVar[str] = "Aggregator"
+    numbered_by: ClassVar[str] = "sync_request_id"
 
     sync_request_id: AggregatorRequest = Field(serialization_alias="dacsMessageId")
     change_date_time: Moment = Field(exclude=True)
@@ -76,10 +77,6 @@ class Aggregator(Message):
     def _ends_after_it_starts(self) -> Self:
         need_order(self.start_date, self.end_date, ("startDate", "endDate"))
         return self
-
-    @property
-    def number(self) -> str:
-        return self.sync_request_id
 
     @property
     def happened_at(self) -> datetime:

@@ -85,6 +85,7 @@ class MsgAck(Message):
 
     @property
     def number(self) -> str:
+        """messageId; without it what is answered first, and when."""
         if self.message_id is not None:
             return self.message_id
         when = self.when_iso.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
@@ -183,7 +184,12 @@ def to_post_acknowledgement(message: MsgAck, part: int, default_category: int) -
     return body
 
 
-def to_device_status_response(message: MsgAck, part: int) -> Body:
+def device_status_response(transaction_id: str, is_there: bool) -> Body:
     """The body of Post Controllable Device Status Check: whether the device can be reached."""
-    status = "SUCCESS" if message.error_of(part) is None else "FAILURE"
-    return {"responseDetail": {"transactionId": message.answered[part], "result": {"status": status}}}
+    status = "SUCCESS" if is_there else "FAILURE"
+    return {"responseDetail": {"transactionId": transaction_id, "result": {"status": status}}}
+
+
+def to_device_status_response(message: MsgAck, part: int) -> Body:
+    """The same for one of the checks that are answered."""
+    return device_status_response(message.answered[part], message.error_of(part) is None)

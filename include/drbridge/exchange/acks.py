@@ -17,6 +17,7 @@ from drbridge.contracts import Message
 from drbridge.ledger import deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import Balance, NewDelivery, lane_of
+from drbridge.ledger.messages import SOURCE
 from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ports import JsonValue
@@ -30,7 +31,7 @@ class Told:
     """What became of an intake, as far as its sender is told.
 
     Attributes:
-        message: the message it was; None for a file.
+        message: the message it was, or that its file came with; None for a file that came by itself.
         name: the file's name.
         ack_type: SUCCESS: all was taken; ERROR: some was refused, the rest was taken; FAILURE: nothing was taken.
         when: when that was settled, as acknowledgements write it.
@@ -87,7 +88,7 @@ def owe_answer(tx: Tx, intake_id: int, flow: Flow, business_at: float) -> None:
         delivery_id, generation = deliveries.again(tx, intake_id, flow.name, flow.answer)
         parcels.retire(tx, [row.id for row in parcels.of_delivery(tx, delivery_id)])
     intake = intakes.by_id(tx, intake_id)
-    parcels.add(tx, delivery_id, intake.sha256 + intake.name_key, flow.answer, [Span(0, 0, 1)], generation, entity="")
+    parcels.add(tx, delivery_id, intake.sha256 + intake.name_key, flow.answer, [Span(0, 0, 1, "")], generation)
 
 
 def withdraw_answer(tx: Tx, intake_id: int, flow: Flow) -> None:
@@ -126,8 +127,8 @@ def of_delivery(tx: Tx, told: Row[Any], message: Message | None, at: float) -> T
         ack_type=_type(told, balance),
         when=iso_millis(at),
         balance=balance,
-        parts=_parts(tx, told) if message is not None else (),
-        problems=_problems(tx, told) if message is None else (),
+        parts=_parts(tx, told) if intake.source == SOURCE else (),
+        problems=_problems(tx, told) if intake.source != SOURCE else (),
     )
 
 
@@ -139,12 +140,12 @@ def _parts(tx: Tx, told: Row[Any]) -> tuple[tuple[Literal["SUCCESS", "ERROR"], s
 
 def acknowledgement(told: Told) -> JsonValue:
     """The body of the answer that a sender's acknowledgement service takes."""
-    if told.message is not None:
+    if told.parts:
         found = [(str(place), code, value) for place, (code, value) in enumerate(told.parts, 1)]
     else:
         found = [(where, "ERROR", text) for where, text in told.problems]
     head: dict[str, JsonValue] = {"messageId": told.message.number if told.message else message_id_of(told.name)}
-    if told.message is None:
+    if not told.parts:
         head["fileName"] = told.name
     balance = told.balance
     return {

@@ -274,7 +274,7 @@ def _lay_rejects(desk: Desk, flow: Flow, book: _Book, source: FileStore, seen: F
     earlier judgement of this file left there gives way.
     """
     rejects_name = fitted(f"{_free_for_rejects(desk, source, seen)}.rejects.csv")
-    store = desk.outside.store(f"{flow.source.rstrip('/')}/rejects")
+    store = desk.outside.store(flow.rejects)
     try:
         if not book.intake.refusal_text and not any(each.rejected or each.flagged for each in book.balances.values()):
             with desk.ledger.read() as tx:

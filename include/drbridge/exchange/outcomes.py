@@ -96,6 +96,15 @@ def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, 
     )  # fmt: skip
 
 
+def judge_health(reply: Reply, claim: Claim) -> Outcome:
+    """What a health check means that does not say that all is well: nothing was sent."""
+    text = f"its health check answered HTTP {reply.status}"
+    return Outcome(
+        ParcelState.PENDING, "unhealthy", text, reply.status, wait_seconds=back_off(claim.tries), target_failed=True,
+        stop="connection" if reply.status in (401, 403) else None,
+    )  # fmt: skip
+
+
 def judge_asked(reply: Reply, claim: Claim, operation: Operation) -> Outcome | None:
     """What the other side says about a request whose effect nobody knew; None: it has not had it, so it goes."""
     assert operation.asking is not None

@@ -8,12 +8,13 @@ from threading import Lock
 from drbridge.contracts import Message
 from drbridge.exchange.acks import acknowledgement, what_became
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.envelopes import envelope_of, find_envelope
 from drbridge.exchange.operation import Address, Fields
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.seal import opened
 from drbridge.exchange.staging import StagedFile, view_of
 from drbridge.ledger.parcels import Claim
-from drbridge.ports import Call, FilePart
+from drbridge.ports import Call, FilePart, JsonValue
 from drbridge.systems import Endpoint
 
 READ_AHEAD_ROWS = 20_000
@@ -49,8 +50,7 @@ class Requests:
                 return Call(self.endpoint.method, self.endpoint.path, claim.key, file=self._attachment(claim))
         with self._lock:
             rows = self._rows(claim)
-        assert self.operation.body is not None
-        return self._call(claim, Address(self.operation.body(rows, self.desk.systems.site), names=rows[0]))
+        return self._call(claim, Address(self._body(claim, rows), names=rows[0]))
 
     def question(self, claim: Claim) -> Call:
         """Asks whether the other side has had a parcel's request."""
@@ -61,6 +61,17 @@ class Requests:
     def _call(self, claim: Claim, to: Address) -> Call:
         path = self.operation.path(self.endpoint.path + to.suffix, to.names)
         return Call(self.endpoint.method, path, claim.key, json=to.body)
+
+    def health_check(self, claim: Claim) -> Call:
+        """Asks whether the other side can work at all."""
+        return Call("GET", self.operation.health, claim.key)
+
+    def _body(self, claim: Claim, rows: list[Fields]) -> JsonValue:
+        if self.operation.enveloped is not None:
+            message = envelope_of(self.desk, claim.file_name)
+            return self.operation.enveloped(message, rows, self.desk.systems.site)
+        assert self.operation.body is not None
+        return self.operation.body(rows, self.desk.systems.site)
 
     def _of_message(self, claim: Claim) -> Address:
         assert self.operation.message is not None
@@ -85,7 +96,7 @@ class Requests:
         return FilePart(name, staged.bytes_between(*where), lambda: staged.content(*where))
 
     def _answer(self, claim: Claim) -> Address:
-        message = self._message(claim) if claim.sealed else None
+        message = self._message(claim) if claim.sealed else find_envelope(self.desk, claim.file_name)
         with self.desk.ledger.read() as tx:
             told = what_became(tx, claim.intake_id, claim.delivery_id, message)
         if self.operation.answer is None:

@@ -13,6 +13,7 @@ from drbridge.exchange.receive import fingerprint
 from drbridge.exchange.work import Resend, Work
 from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
+from drbridge.ledger.messages import SOURCE, number_of
 from drbridge.ledger.parcels import Claim
 from drbridge.ledger.states import SETTLED, DeliveryState, ParcelState
 from drbridge.ledger.tables import audit as audit_table
@@ -59,7 +60,8 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
         chosen = [] if _was_done(tx, work.run) else _wanted(tx, flow, work)
     if work.dry_run:
         return Reopened(would_open=tuple(f"{row.name} > {row.destination}" for row in chosen))
-    missing = _names_back(desk, flow, chosen) if chosen and work.resend != "unknown" else set[int]()
+    has_files = bool(chosen and flow.source)
+    missing = _names_back(desk, flow, chosen) if has_files and work.resend != "unknown" else set[int]()
     lost = {row.id: row.name for row in chosen if row.intake_id in missing and _needs_bytes(desk, row)}
     with desk.ledger.write() as tx:
         if _was_done(tx, work.run):
@@ -93,17 +95,23 @@ def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
     What was accepted of an answer is never sent again: `all` speaks of rows and files.
     """
     since, until = work.since and work.since.timestamp(), work.until and work.until.timestamp()
-    named = None if work.file is None else intakes.seen_as(tx, flow.source, work.wants_name)
+    named = set[int]() if work.file is None else intakes.seen_as(tx, flow.source, work.wants_name)
     rows = [
         row
         for row in tx.execute(deliveries.with_intakes(flow=flow.name)).all()
         if row.destination in (*flow.deliver, flow.answer)
-        and (named is None or row.intake_id in named)
+        and (work.file is None or row.intake_id in named or _is_message_named(row, work))
         and (since is None or row.business_at >= since)
         and (until is None or row.business_at < until)
         and _has_any(tx, flow, row, work.resend)
     ]
     return sorted(rows, key=lambda row: row.destination != flow.answer)
+
+
+def _is_message_named(row: Row[Any], work: Work) -> bool:
+    """Whether the run names a message: by its number, a pattern of numbers, or the number that its sender gave it."""
+    ours = row.name.removeprefix(f"{row.noun} ")
+    return row.source == SOURCE and (work.wants_name(ours) or ours == number_of(row.noun, work.file or ""))
 
 
 def _has_any(tx: Tx, flow: Flow, row: Row[Any], resend: Resend) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,6 +70,14 @@ def result_of(desk: Desk, number: str) -> Result | None:
     )
 
 
+def content_of(desk: Desk, number: str) -> JsonValue:
+    """What the message with this number said; for those who hold the key."""
+    with desk.ledger.read() as tx:
+        row = messages.by_number(tx, [number])[number]
+    content: JsonValue = json.loads(desk.seal.open(row.sealed))
+    return content
+
+
 def settled_among(desk: Desk, numbers: Sequence[str]) -> set[str]:
     """Those of the messages of which everything is settled; messages that speak of a file are not among them."""
     look = (
@@ -79,7 +88,7 @@ def settled_among(desk: Desk, numbers: Sequence[str]) -> set[str]:
         .where(messages_table.c.number.in_(numbers))
     )
     with desk.ledger.read() as tx:
-        rows = [row for row in tx.execute(look) if not _is_answer(desk, row)]
+        rows = [row for row in tx.execute(look) if not _is_answer(desk, row.flow, row.destination)]
     unsettled = {row.number for row in rows if row.state not in SETTLED}
     return {row.number for row in rows} - unsettled
 
@@ -91,13 +100,15 @@ def _ways(tx: Tx, desk: Desk, row: Row[Any]) -> list[Row[Any]]:
         named = select(intakes.c.id).where(intakes.c.name == row.file_name).order_by(intakes.c.id.desc()).limit(1)
         intake_id = tx.execute(named).scalar()
     return (
-        [] if intake_id is None else [way for way in deliveries.of_intake(tx, intake_id) if not _is_answer(desk, way)]
+        []
+        if intake_id is None
+        else [way for way in deliveries.of_intake(tx, intake_id) if not _is_answer(desk, way.flow, way.destination)]
     )
 
 
-def _is_answer(desk: Desk, way: Row[Any]) -> bool:
-    flow = desk.systems.flows.get(way.flow)
-    return flow is not None and way.destination == flow.answer
+def _is_answer(desk: Desk, flow_name: str, destination: str) -> bool:
+    flow = desk.systems.flows.get(flow_name)
+    return flow is not None and destination == flow.answer
 
 
 def _state(tx: Tx, ways: Sequence[Row[Any]]) -> State:

@@ -86,7 +86,7 @@ def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
     if not sealed:
         raise NotKnownThere(
             "The content of this message was deleted, its time is over",
-            fix="have its sender send it anew, under a new number; keep_payload_days in systems.toml says how long "
+            fix="have its sender send it anew, under a new number; payload_days in systems.toml says how long "
             "contents are kept",
         )
     return MESSAGES[noun].model_validate_json(seal.open(sealed))

@@ -13,6 +13,7 @@ from drbridge.errors import Misconfigured
 from drbridge.exchange.acks import settle
 from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.envelopes import waits_for_stage
 from drbridge.exchange.lineup import Lineup
 from drbridge.exchange.operation import Operation
 from drbridge.exchange.operations import operation_of
@@ -23,6 +24,7 @@ from drbridge.exchange.outcomes import (
     judge,
     judge_asked,
     judge_failure,
+    judge_health,
     judge_unbuilt,
     scrubbed,
 )
@@ -42,6 +44,9 @@ LOOK_AGAIN_SECONDS = 0.3
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
 MOST_TROUBLES = 20
+STAGE_IS_MISSING = Outcome(
+    ParcelState.PENDING, "no_stage", "its stage is not scheduled there yet", wait_seconds=5.0, was_sent=False
+)
 ANSWERED = (ParcelState.ACKED, ParcelState.REJECTED, ParcelState.SPLIT)  # the target understood the request
 
 
@@ -125,6 +130,7 @@ class Sender:
         self.tally = Tally()
         self.stop = ""
         self.waiting = ""
+        self.is_healthy = False
         self.began = self.busy_at = desk.clock.monotonic()
         self._hold(lease)
 
@@ -280,9 +286,13 @@ class Sender:
         call = self._build(claim) if claim.sealed else await asyncio.to_thread(self._build, claim)
         if isinstance(call, Outcome):
             return call
+        if self.operation.enveloped and waits_for_stage(self.desk, claim.file_name, claim.at - claim.opened_at):
+            return STAGE_IS_MISSING
         if self.lease_ends - self.desk.clock.monotonic() < LEASE_NEEDED_SECONDS:
             return Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over")
         try:
+            if (ill := await self._ill(target, claim)) is not None:
+                return ill
             if claim.in_doubt and self.endpoint.unknown == "query":
                 known = judge_asked(await target.call(self.requests.question(claim)), claim, self.operation)
                 if known is not None:
@@ -296,6 +306,14 @@ class Sender:
             )
         outcome = judge(reply, claim, self.operation, self.endpoint, self.desk.clock.now())
         return replace(outcome, text=scrubbed(outcome.text, call.json)) if claim.sealed else outcome
+
+    async def _ill(self, target: RestTarget, claim: Claim) -> Outcome | None:
+        """What keeps a target from being sent anything, by its own health check; asked once, before the first call."""
+        if not self.operation.health or self.is_healthy:
+            return None
+        reply = await target.call(self.requests.health_check(claim))
+        self.is_healthy = 200 <= reply.status < 300
+        return None if self.is_healthy else judge_health(reply, claim)
 
     def _build(self, claim: Claim) -> Call | Outcome:
         """The request; or, since nothing was sent, an outcome that keeps one bad parcel from stopping the others."""

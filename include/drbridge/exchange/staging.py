@@ -5,6 +5,7 @@
                                      superseded-*        rows that a newer file had settled, per destination and sending
                                      rejects.csv         every refused row: line, field, code, text, the row as it came
                                      manifest.json       written last: a folder with one is whole
+    <root>/inbox/                                        files that came by REST, for the flows that take them
     <root>/tmp/                                          work under way, swept after a day
 
 The same bytes may be judged twice: on another day, by other rules, for other destinations. The verdict is a hash of
@@ -102,6 +103,11 @@ class Staging:
             )
         self.root = Path(unquote(address.path))
 
+    @property
+    def inbox(self) -> Path:
+        """Where the inbox lays files that came by REST, until their flow has taken them."""
+        return self.root / "inbox"
+
     def folder(self, noun: str, sha256: str, verdict: str) -> Path:
         return self.root / noun / sha256 / verdict
 
@@ -122,7 +128,7 @@ class Staging:
                 f"What was staged of {name} is not to be found",
                 detail=str(self.folder(noun, sha256, verdict)),
                 fix="make sure that all workers see the same DRBRIDGE_STAGING; where the file was settled more than "
-                "keep_staging_days ago (systems.toml), it is gone for good: have it sent anew with other content",
+                "staging_days ago (systems.toml), it is gone for good: have it sent anew with other content",
             )
         return staged
 

@@ -59,12 +59,14 @@ class _New:
 
 
 def look(desk: Desk, flow_name: str, work: Work) -> Look:
-    """Looks once at the source of a flow.
+    """Looks once at the source of a flow; a flow of messages has none.
 
     Raises:
         RetryLater: the source cannot be listed. A lost connection is never "nothing there".
     """
     flow = desk.systems.flow(flow_name)
+    if not flow.source:
+        return Look((), ())
     by_age = partial(_age_key, flow)
     store = desk.outside.store(flow.source)
     try:

@@ -59,12 +59,12 @@ def _add(app: FastAPI, clerk: Clerk, door: Door, published: bool) -> None:
     app.add_api_route(f"/{path}", take, methods=["POST"], name=door.noun, status_code=202)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
     return as_response(error)
 
 
-async def _failed(request: Request, error: Exception) -> JSONResponse:
+async def _failed(_request: Request, error: Exception) -> JSONResponse:
     """Our own trouble is no secret, but its details are for our log."""
     assert isinstance(error, DrBridgeError)
     if isinstance(error, RetryLater):
@@ -75,7 +75,7 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
     return as_response(Refused(503, f"{what}: {error.what}", headers={"Retry-After": "300"}))
 
 
-async def _not_served(request: Request, error: Exception) -> JSONResponse:
+async def _not_served(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     detail = NO_SUCH_PATH if error.status_code == 404 else f"{error.detail}: compare the request with /docs"
     return as_response(Refused(error.status_code, detail, headers=error.headers))

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from drbridge.exchange.accept import Post, Receipt, is_known, read
+from drbridge.exchange.accept import Post, Receipt, read
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.results import Result, result_of
 from drbridge.inbox import filing
@@ -124,9 +124,7 @@ class Clerk:
             return await self._file(file, door, read("posted_file", data, caller.name, name), flows)
 
     async def _file(self, file: UploadFile, door: Door, post: Post, flows: list[Flow]) -> Receipt:
-        desk = self._desk()
-        if not await asyncio.to_thread(is_known, desk, post):
-            await asyncio.to_thread(filing.lay_down, desk, door, post, file.file)
+        await asyncio.to_thread(filing.lay_down, self._desk(), door, post, file.file)
         return await self._letterbox.put(post)
 
     async def _answer(self, request: Request, receipt: Receipt, default_wait: float) -> Response:

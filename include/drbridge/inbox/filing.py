@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from typing import BinaryIO
 
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from drbridge.contracts.device_reservation import DeviceReservation
 from drbridge.contracts.posted_file import FileName
-from drbridge.exchange.accept import Post
+from drbridge.exchange.accept import Post, is_known
 from drbridge.exchange.desk import Desk
 from drbridge.inbox.paths import Door
 from drbridge.inbox.problems import Refused
@@ -76,7 +77,8 @@ def measure(file: BinaryIO) -> tuple[str, int]:
 def lay_down(desk: Desk, door: Door, post: Post, file: BinaryIO) -> None:
     """Puts the file into the inbox's folder, whole and safe; one that lies there is left as it is.
 
-    A file whose message is not written down after all is found by its flow all the same and goes: nothing is lost.
+    A file whose message is not written down after all is found by its flow all the same and goes: nothing is lost. One
+    that came before is not laid down again.
 
     Raises:
         Refused: its content is not what its message says.
@@ -85,12 +87,12 @@ def lay_down(desk: Desk, door: Door, post: Post, file: BinaryIO) -> None:
     if isinstance(post.message, DeviceReservation) and post.message.file.sha256 != digest:
         error = {"field": "message.file.sha256", "code": "other_content", "text": "not the hash of the part 'file'"}
         raise Refused(422, "The file is not the one that the message speaks of: send both again", [error])
+    if is_known(desk, post):
+        return
     store = desk.outside.store(f"inbox://{door.folder}")
     with store.upload(post.file_name, size) as upload:
         file.seek(0)
         while chunk := file.read(CHUNK_BYTES):
             upload.write(chunk)
-        try:
+        with suppress(AlreadyThere):  # the same message once more, or another under its number: the ledger knows
             upload.complete(digest)
-        except AlreadyThere:
-            pass  # the same message once more, or another under its number: the ledger tells them apart

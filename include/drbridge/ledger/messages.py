@@ -86,6 +86,11 @@ def belonging_to(tx: Tx, belongs_to: str) -> list[Row[Any]]:
     return list(tx.execute(look.order_by(messages.c.id)))
 
 
+def of_intake(tx: Tx, intake_id: int) -> Row[Any] | None:
+    """The message an intake is, if it is one."""
+    return tx.execute(select(messages).where(messages.c.intake_id == intake_id)).first()
+
+
 def of_file(tx: Tx, file_name: str) -> Row[Any] | None:
     """The message that came with a file of this name, if one did."""
     look = select(messages, intakes.c.noun).join(intakes).where(messages.c.file_name == file_name)

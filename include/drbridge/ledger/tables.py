@@ -119,6 +119,7 @@ deliveries = Table(
     UniqueConstraint("intake_id", "flow", "destination"),
     Index("ix_deliveries_queue", "lane", "state", "business_at", "version_at", "id"),
     Index(None, "flow", "state"),
+    Index(None, "state", "lane"),
 )
 
 # One request or one stored object of a delivery: the staged rows [first_row, last_row], or the parts of a message.

@@ -1,4 +1,4 @@
-"""Watching a flow's source, and waking the flow when a file is whole."""
+"""Watching a flow's source, and waking the flow when a file is whole or a message is in the inbox."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from drbridge_airflow.triggers.eyes import Eyes
+from drbridge_airflow.triggers.mail import mail_waits
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ LONGEST_BACK_OFF_SECONDS = 120.0
 FIRST_REPEAT_SECONDS = 300.0
 LONGEST_REPEAT_SECONDS = 3600.0
 MOST_NAMES_IN_EVENT = 20
+MAIL_EVERY_SECONDS = 1.0
+MAIL_REPEAT_SECONDS = 10.0
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Fired:
 
 
 class Arrivals(BaseEventTrigger):
-    """Wakes a flow when a file in its source, a folder or a bucket, is whole and waits.
+    """Wakes a flow when a file in its source, a folder or a bucket, is whole and waits, or a message does.
 
     It never ends by itself: Airflow does not start a watcher again. A network that fails is tried again, ever less
     often. DRBRIDGE_LOOK_SECONDS says how often it looks (default 10).
@@ -68,6 +71,10 @@ class Arrivals(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Looks for ever; an event says that files wait, and which, for the person who reads it."""
         eyes, fired, failures = Eyes(self.flow), Fired(), 0
+        if await eyes.takes_messages():
+            async for event in self._mail():
+                yield event
+            return
         try:
             while True:
                 try:
@@ -84,6 +91,15 @@ class Arrivals(BaseEventTrigger):
                 await asyncio.sleep(min(look_every(), 2.0) if unquiet else look_every())
         finally:
             await eyes.close()
+
+    async def _mail(self) -> AsyncIterator[TriggerEvent]:
+        """An event when messages or answers wait and nobody works on them; again only after some time."""
+        quiet_until = 0.0
+        while True:
+            await asyncio.sleep(MAIL_EVERY_SECONDS)
+            if time.monotonic() >= quiet_until and await mail_waits(self.flow):
+                quiet_until = time.monotonic() + MAIL_REPEAT_SECONDS
+                yield TriggerEvent({"flow": self.flow, "waiting": "messages"})  # type: ignore[no-untyped-call]
 
     async def _look(self, eyes: Eyes, fired: Fired) -> tuple[list[str], bool]:
         if not await eyes.is_on():

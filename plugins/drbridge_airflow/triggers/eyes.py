@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from drbridge.exchange.work import Work
     from drbridge.ports import FileStore, Outside, RestTarget
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 THREADS = 16
+RETRY_SECONDS = 30.0
 
 
 class Eyes:
@@ -33,6 +37,15 @@ class Eyes:
     async def is_on(self) -> bool:
         """Whether the installation's profile has the flow."""
         return await in_thread(self._is_on)
+
+    async def takes_messages(self) -> bool:
+        """Whether what arrives for the flow are messages; settings that cannot be read are asked again later."""
+        while True:
+            try:
+                return await in_thread(lambda: bool(desk_for_worker().systems.flow(self.flow).message))
+            except Exception as error:
+                log.warning("Cannot tell what %s takes: %s", self.flow, error)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def look(self) -> Look:
         """One look; a failure closes the connection and is raised."""

@@ -21,7 +21,7 @@ def test_every_system_has_its_connections(box: Sandbox) -> None:
     connections = box.connections()
     assert sorted(connections) == sorted(
         [f"{system}_{kind}" for system in ("dacs", "derms", "ouai") for kind in ("files", "objects")]
-        + ["dacs_rest", "derms_rest"]
+        + ["dacs_rest", "derms_rest", "ccs_rest"]
     )
     assert json.loads(box.env()["AIRFLOW_CONN_DERMS_REST"])["extra"] == {
         "auth": "oauth2", "token_path": "/oauth/token", "scope": "drbridge",

@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.create_index('ix_parcels_entity_state', 'parcels', ['entity', 'state'])
     op.drop_index('ix_deliveries_lane_state', 'deliveries')
     op.create_index('ix_deliveries_queue', 'deliveries', ['lane', 'state', 'business_at', 'version_at', 'id'])
+    op.create_index('ix_deliveries_state_lane', 'deliveries', ['state', 'lane'])
     op.create_table(
         'messages',
         sa.Column('id', ID, primary_key=True, autoincrement=True),
@@ -42,6 +43,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table('standings')
     op.drop_table('messages')
+    op.drop_index('ix_deliveries_state_lane', 'deliveries')
     op.drop_index('ix_deliveries_queue', 'deliveries')
     op.create_index('ix_deliveries_lane_state', 'deliveries', ['lane', 'state'])
     op.drop_index('ix_parcels_entity_state', 'parcels')

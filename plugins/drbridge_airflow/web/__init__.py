@@ -1,0 +1,1 @@
+"""What drbridge adds to Airflow's API server."""
