@@ -23,7 +23,7 @@ from drbridge_sandbox.places import FOLDERS, BucketPlace, FolderPlace, Place
 from drbridge_sandbox.rest.auth import Scheme
 
 SYSTEMS = ("dacs", "derms", "ouai")
-HEALTH = {"dacs": "/rest/apis/common/healthCheck", "derms": "/health"}
+HEALTH = {"ccs": "/rest/apis/common/healthCheck", "dacs": "/rest/apis/common/healthCheck", "derms": "/health"}
 READY = ("sandbox", "state")
 PORTS = 20
 CONTROL, DACS_REST, DERMS_REST, FIRST_FILES, CCS_REST, OBJECTS = 0, 1, 2, 3, 7, 10

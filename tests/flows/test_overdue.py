@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.outcomes import LATER
 from drbridge.exchange.overdue import overdue, within
 from drbridge.ledger.states import DeliveryState, ParcelState
-from drbridge.ledger.tables import deliveries, intakes, parcels
+from drbridge.ledger.tables import deliveries, intakes, messages, parcels
 from drbridge.systems import Flow, Systems
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.cases import ENROLLMENT, ENROLLMENT_FLOW, ENROLLMENTS, SCORE, SCORE_FLOW, SCORES, states
@@ -28,32 +27,8 @@ HOUR = 3600.0
 LATE = timedelta(hours=30).total_seconds()
 
 
-def with_flows(desk: Desk) -> Desk:
-    """A desk with flows that take these messages; where they go does not matter here."""
-    taken = (
-        "enrollment_change",
-        "enrollment_ack_message",
-        "device_status_check",
-        "device_status_ack",
-        "aggregator_ack",
-    )
-    made = {
-        noun: Flow(
-            name=noun, title=noun, process="enrollment", profiles=frozenset({"26.4"}), message=noun,
-            deliver=("derms_acks",),
-        )
-        for noun in taken
-    }  # fmt: skip
-    return replace(desk, systems=desk.systems.model_copy(update={"flows": desk.systems.flows | made}))
-
-
-@pytest.fixture
-def asking(desk: Desk) -> Desk:
-    return with_flows(desk)
-
-
-def post(desk: Desk, noun: str, **changes: Any) -> None:
-    accept(desk, [read(noun, copy.deepcopy(good(noun)) | changes, "test")])
+def post(desk: Desk, noun: str, file_name: str = "", **changes: Any) -> None:
+    accept(desk, [read(noun, copy.deepcopy(good(noun)) | changes, "test", file_name)])
 
 
 def taken(desk: Desk, code: str = LATER, ago: float = LATE) -> None:
@@ -72,44 +47,57 @@ def told(desk: Desk) -> list[str]:
 # ---------------------------------------------------------------- answers that come as messages
 
 
-def test_a_request_without_its_yes_or_no_is_overdue_until_that_comes(asking: Desk) -> None:
+def test_a_request_without_its_yes_or_no_is_overdue_until_that_comes(desk: Desk) -> None:
     for number in range(1, 4):
-        post(asking, "enrollment_change", syncRequestId=f"4{number}")
-    assert told(asking) == [], "it has only just come"
-    taken(asking)
-    assert told(asking) == ["enrollment_change > inbox: no answer within 4 hours to 3 requests: 41, 42, 43"]
+        post(desk, "enrollment_change", syncRequestId=f"4{number}")
+    assert told(desk) == [], "it has only just come"
+    taken(desk)
+    assert told(desk) == ["dacs_derms_enrollment_sync > inbox: no answer within 4 hours to 3 requests: 41, 42, 43"]
     answers = [{"dacsMessageId": "41", "responseCode": "SUCCESS"}, {"dacsMessageId": "43", "responseCode": "ERROR"}]
-    post(asking, "enrollment_ack_message", dacsMessageId=None, responses=answers)
-    assert "enrollment_change > inbox: no answer within 4 hours to 1 requests: 42" in told(asking)
-    post(asking, "enrollment_ack_message", messageId="2", dacsMessageId="42", responses=[])
-    assert told(asking) == []
+    post(desk, "enrollment_ack_message", dacsMessageId=None, responses=answers)
+    assert "dacs_derms_enrollment_sync > inbox: no answer within 4 hours to 1 requests: 42" in told(desk)
+    post(desk, "enrollment_ack_message", messageId="2", dacsMessageId="42", responses=[])
+    assert told(desk) == []
 
 
-def test_an_answer_to_something_else_of_that_number_is_none(asking: Desk) -> None:
-    post(asking, "enrollment_change", syncRequestId="41")
-    taken(asking)
-    post(asking, "aggregator_ack", dacsMessageId="41", responses=[])
-    assert len(told(asking)) == 1
+def test_an_answer_to_something_else_of_that_number_is_none(desk: Desk) -> None:
+    post(desk, "enrollment_change", syncRequestId="41")
+    taken(desk)
+    post(desk, "aggregator_ack", dacsMessageId="41", responses=[])
+    assert len(told(desk)) == 1
 
 
-def test_a_request_that_was_answered_at_once_owes_nothing(asking: Desk) -> None:
-    post(asking, "enrollment_change", syncRequestId="41")
-    taken(asking, code="accepted")
-    assert told(asking) == []
+def test_a_request_that_was_answered_at_once_owes_nothing(desk: Desk) -> None:
+    post(desk, "enrollment_change", syncRequestId="41")
+    taken(desk, code="accepted")
+    assert told(desk) == []
 
 
-def test_a_missing_answer_is_listed_for_a_week(asking: Desk) -> None:
-    post(asking, "enrollment_change", syncRequestId="41")
-    taken(asking, ago=8 * 24 * HOUR)
-    assert told(asking) == []
+def test_a_missing_answer_is_listed_for_a_week(desk: Desk) -> None:
+    post(desk, "enrollment_change", syncRequestId="41")
+    taken(desk, ago=8 * 24 * HOUR)
+    assert told(desk) == []
 
 
-def test_a_device_status_check_always_has_its_result_later(asking: Desk) -> None:
-    post(asking, "device_status_check")
-    taken(asking, code="accepted", ago=HOUR)
-    assert told(asking) == ["device_status_check > inbox: no answer within 30 minutes to 1 requests: 70000000000012"]
-    post(asking, "device_status_ack")
-    assert told(asking) == []
+def test_a_device_status_check_always_has_its_result_later(desk: Desk) -> None:
+    post(desk, "device_status_check")
+    taken(desk, code="accepted", ago=HOUR)
+    assert told(desk) == [
+        "dacs_derms_device_status_check > inbox: no answer within 30 minutes to 1 requests: 70000000000012"
+    ]
+    post(desk, "device_status_ack")
+    assert told(desk) == []
+
+
+def test_a_posted_file_that_its_flow_has_not_taken_up_is_overdue(desk: Desk) -> None:
+    post(desk, "device_reservation_message", file_name="RESERVE_9001_1315_4712.csv")
+    assert told(desk) == []
+    with desk.ledger.write() as tx:
+        tx.execute(update(messages).values(received_at=messages.c.received_at - 3 * HOUR))
+    (line,) = told(desk)
+    assert line.endswith(
+        "reservation: 1 were posted and not taken up for more than 2 hours: RESERVE_9001_1315_4712.csv"
+    )
 
 
 # ---------------------------------------------------------------- rows of enrollment files

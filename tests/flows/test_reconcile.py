@@ -14,17 +14,16 @@ from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.reconcile import Reconciled, reconcile
 from drbridge.exchange.seal import opened
-from drbridge.exchange.send import send
+from drbridge.exchange.send import answer, send
 from drbridge.exchange.work import Work
-from drbridge.ledger.tables import deliveries, intakes, messages, parcels
-from drbridge.systems import Flow
+from drbridge.ledger.tables import deliveries, intakes, messages
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.cases import ENROLLMENT, ENROLLMENT_FLOW, ENROLLMENTS, states
 from tests.flows.outsides import OneDown
 from tests.unit.contracts.messages import good
 
 STORED = "s3://ouai_objects/ouai/incoming/enrollment"
-STAGE = "derms_dacs_event_status"
+STAGE, AGGREGATORS = "derms_dacs_event_status", "dacs_derms_aggregators"
 
 
 def today(desk: Desk) -> Reconciled:
@@ -108,17 +107,6 @@ def test_stages_that_dacs_has_are_no_difference_and_those_it_lost_are(desk: Desk
 # ---------------------------------------------------------------- aggregators
 
 
-@pytest.fixture
-def counting(desk: Desk) -> Desk:
-    """A desk with a flow that takes aggregators."""
-    flow = Flow(
-        name="dacs_derms_aggregators", title="Aggregators", process="master_data", profiles=frozenset({"26.4"}),
-        message="aggregator", deliver=("derms_acks",),
-    )  # fmt: skip
-    flows = desk.systems.flows | {flow.name: flow}
-    return replace(desk, systems=desk.systems.model_copy(update={"flows": flows}))
-
-
 def plant(box: Sandbox, system: str, *names: str, status: str = "ACTIVE") -> None:
     known = {f"id-{name}": {"externalReferenceId": name, "status": status} for name in names}
     box.far(system).plant("aggregator", known)
@@ -130,39 +118,54 @@ def letters(desk: Desk) -> list[Any]:
     return [opened(desk.seal, row.noun, row.sealed) for row in rows]
 
 
-def test_an_aggregator_that_dacs_deleted_without_a_word_becomes_a_message_once(counting: Desk, box: Sandbox) -> None:
+def test_an_aggregator_that_dacs_deleted_without_a_word_becomes_a_message_once(desk: Desk, box: Sandbox) -> None:
     plant(box, "derms", "A", "B", "C")
     plant(box, "dacs", "A", "B")
-    assert (today(counting).removed, told(counting)) == (["C"], [])
-    (letter,) = letters(counting)
+    assert (today(desk).removed, told(desk)) == (["C"], [])
+    (letter,) = letters(desk)
     assert (letter.external_reference_id, letter.aggregator_id, letter.status) == ("C", "id-C", "INACTIVE")
-    assert today(counting).removed == [], "it is on its way"
-    with counting.ledger.read() as tx:
-        assert tx.execute(select(parcels.c.state)).scalars().all() == ["PENDING"]
+    assert today(desk).removed == [], "it is on its way"
+    send(desk, AGGREGATORS, Work(by_hand=True))
+    assert box.far("derms").records("aggregator")["id-C"]["status"] == "INACTIVE"
+    answer(desk, AGGREGATORS, Work(by_hand=True))
+    assert box.far("dacs").calls("syncRequest") == 0, "DACS knows nothing of this request"
+    assert (today(desk).removed, told(desk)) == ([], [])
 
 
-def test_a_list_of_dacs_that_lacks_most_removes_nobody(counting: Desk, box: Sandbox) -> None:
+def test_an_answer_of_derms_to_our_own_request_goes_nowhere(desk: Desk, box: Sandbox) -> None:
+    plant(box, "derms", "A", "B", "C")
+    plant(box, "dacs", "A", "B")
+    today(desk)
+    (letter,) = letters(desk)
+    ack = {"ackType": "SUCCESS", "whenISO": "2026-07-14T20:00:00.000Z", "dacsMessageId": letter.number}
+    accept(desk, [read("aggregator_ack", ack, "derms")])
+    before = box.far("dacs").calls()
+    assert send(desk, "derms_dacs_aggregators_ack", Work(by_hand=True)).acked == 1
+    assert box.far("dacs").calls() == before
+
+
+def test_a_list_of_dacs_that_lacks_most_removes_nobody(desk: Desk, box: Sandbox) -> None:
     plant(box, "derms", "A", "B", "C")
     plant(box, "dacs", "A")
-    (line,) = told(counting)
+    (line,) = told(desk)
     assert "DACS lists none of B, C, which is more than half" in line
-    assert letters(counting) == []
+    assert letters(desk) == []
 
 
-def test_aggregators_of_which_derms_thinks_otherwise_are_differences(counting: Desk, box: Sandbox) -> None:
+def test_aggregators_of_which_derms_thinks_otherwise_are_differences(desk: Desk, box: Sandbox) -> None:
     plant(box, "dacs", "A", "B")
     plant(box, "dacs", "C", status="INACTIVE")
     plant(box, "derms", "A", "C")
-    assert told(counting) == [
+    assert told(desk) == [
         "aggregators: DERMS does not count on B",
         "aggregators: DERMS still counts on, though DACS does not, C",
     ]
 
 
-def test_lists_that_cannot_be_read_are_a_difference(counting: Desk, box: Sandbox) -> None:
+def test_lists_that_cannot_be_read_are_a_difference(desk: Desk, box: Sandbox) -> None:
     box.far("derms").down()
     try:
-        (line,) = told(counting)
+        (line,) = told(desk)
     finally:
         box.far("derms").up()
     assert line == "aggregators: could not be compared: derms_rest does not answer"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from hashlib import sha256
@@ -77,6 +78,11 @@ class Aggregator(Message):
     def _ends_after_it_starts(self) -> Self:
         need_order(self.start_date, self.end_date, ("startDate", "endDate"))
         return self
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we found the change ourselves: DACS knows nothing of it, and expects no answer."""
+        return re.fullmatch(OWN_REQUEST, self.sync_request_id) is not None
 
     @property
     def happened_at(self) -> datetime:

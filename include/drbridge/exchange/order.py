@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from drbridge.contracts import stage_path
+from drbridge.contracts.aggregator import Aggregator
 from drbridge.contracts.event_status import EventStatus, event_entity
 from drbridge.contracts.msg_ack import AggregatorAck
 from drbridge.contracts.stage_path import Kind, Reached
@@ -33,8 +34,8 @@ def judged(tx: Tx, seal: Seal, lane: str, claims: Sequence[Claim]) -> list[Claim
 
 
 def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
-    if claim.noun == AggregatorAck.noun:
-        return _aggregator_ack(seal, claim)
+    if not claim.entity and claim.noun in (Aggregator.noun, AggregatorAck.noun):
+        return _of_aggregators(seal, claim)
     if not claim.entity:
         return claim
     if claim.noun == EventStatus.noun:
@@ -44,11 +45,12 @@ def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | Non
     return replace(claim, reaches="")
 
 
-def _aggregator_ack(seal: Seal, claim: Claim) -> Claim:
+def _of_aggregators(seal: Seal, claim: Claim) -> Claim:
+    """Answers to what DACS never sent do not go there."""
     message = opened(seal, claim.noun, claim.sealed)
-    assert isinstance(message, AggregatorAck)
-    if message.is_ours(claim.first_row):
-        return _without_call(claim, "known", "it answers a request of our own")
+    is_ours = isinstance(message, AggregatorAck) and message.is_ours(claim.first_row)
+    if is_ours or (isinstance(message, Aggregator) and message.is_ours):
+        return _without_call(claim, "known", "it answers a request of our own, of which DACS knows nothing")
     return claim
 
 

@@ -49,10 +49,23 @@ def overdue(desk: Desk) -> list[Finding]:
     found: list[Finding] = []
     with desk.ledger.read() as tx:
         for flow in filter(desk.systems.is_on, desk.systems.flows.values()):
-            found += _unsettled(tx, flow)
+            found += [*_untaken(tx, flow), *_unsettled(tx, flow)]
             if flow.message in ANSWERED_BY_MESSAGE:
                 found += _unanswered(desk, tx, flow)
     return found + unanswered_rows.overdue(desk, within, LISTED_FOR)
+
+
+def _untaken(tx: Tx, flow: Flow) -> Iterator[Finding]:
+    """Files that were posted with a message, and that the flow has not taken up in time."""
+    if "inbox://" not in flow.source:
+        return
+    is_taken = exists().where(intakes.c.name == messages.c.file_name)
+    look = select(messages.c.file_name).where(
+        messages.c.file_name.is_not(None), ~is_taken, messages.c.received_at < clock(tx) - within(flow).total_seconds()
+    )
+    if late := [name for name in tx.execute(look.order_by(messages.c.id)).scalars() if flow.noun_of(name)]:
+        what = f"{len(late)} were posted and not taken up for more than {lasting(within(flow))}: {named(late)}"
+        yield Finding(flow.name, what, "see whether the flow is paused, or why its runs fail")
 
 
 def _unsettled(tx: Tx, flow: Flow) -> Iterator[Finding]:
