@@ -7,8 +7,8 @@ and a day for everything else. A missing answer is listed for a week.
 
 **Starts** every ten minutes.
 
-**Ends** green when nothing is overdue. Red: its log has a line for each flow, which requests and files they are, and the
-next step. The owners are told once, until it is green again.
+**Ends** green when nothing is overdue. Red: its log has a line for each flow, which requests and files they are, and
+the next step. The owners are told once, until it is green again.
 
 **Run it again** at any time: trigger it, or say `drbridge overdue`.
 """

@@ -6,8 +6,8 @@ DERMS as INACTIVE by the flow `dacs_derms_aggregators`; where more than half are
 
 **Starts** daily at 02:00 UTC, for the day before.
 
-**Ends** green when there are no differences. Red: its log has a line for each, with the next step; nothing is sent again
-by itself. A system that could not be asked is a difference too.
+**Ends** green when there are no differences. Red: its log has a line for each, with the next step; nothing is sent
+again by itself. A system that could not be asked is a difference too.
 
 **Run it again** for any day: trigger it with `day`, or say `drbridge reconcile --day 2026-07-14`.
 """

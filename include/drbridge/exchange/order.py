@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from drbridge.contracts import stage_path
+from drbridge.contracts import MESSAGES, stage_path
 from drbridge.contracts.aggregator import Aggregator
 from drbridge.contracts.event_status import EventStatus, event_entity
 from drbridge.contracts.msg_ack import AggregatorAck
@@ -34,6 +34,8 @@ def judged(tx: Tx, seal: Seal, lane: str, claims: Sequence[Claim]) -> list[Claim
 
 
 def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
+    if not claim.sealed and claim.noun in MESSAGES:
+        return _without_call(claim, "doubt", "its content was deleted, its time is over: have its sender send it anew")
     if not claim.entity and claim.noun in (Aggregator.noun, AggregatorAck.noun):
         return _of_aggregators(seal, claim)
     if not claim.entity:

@@ -143,7 +143,7 @@ class Staging:
         """Removes working folders that nobody has touched for a day; returns how many."""
         old = time.time() - SWEEP_AFTER_SECONDS
         work = self.root / "tmp"
-        stale = [path for path in work.glob("*") if _touched_at(path) < old]
+        stale = [path for path in work.glob("*") if touched_at(path) < old]
         for path in stale:
             shutil.rmtree(path, ignore_errors=True)
         return len(stale)
@@ -175,7 +175,8 @@ def _code_of(error: Exception) -> int | None:
     return getattr(error, "errno", None) or (int(told[1]) if told else None)
 
 
-def _touched_at(path: Path) -> float:
+def touched_at(path: Path) -> float:
+    """When a file or folder was last changed; never, for one that is gone meanwhile."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -228,6 +229,7 @@ class StagingRun:
         except OSError:
             if not (target / "manifest.json").exists():
                 raise
+            target.touch()
             self.discard()
         return StagedFile(target)
 

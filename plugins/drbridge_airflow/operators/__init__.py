@@ -5,12 +5,13 @@ from drbridge_airflow.operators.relay import Relay
 from drbridge_airflow.operators.send import Answer, Send
 from drbridge_airflow.operators.take import Take
 from drbridge_airflow.operators.wake import WakeDueFlows
-from drbridge_airflow.operators.watch import CheckSystems, OverdueAnswers, Reconcile
+from drbridge_airflow.operators.watch import CheckSystems, Housekeeping, OverdueAnswers, Reconcile
 
 __all__ = [
     "Answer",
     "Archive",
     "CheckSystems",
+    "Housekeeping",
     "OverdueAnswers",
     "Reconcile",
     "Relay",

@@ -69,6 +69,16 @@ class Reconcile(_Watch):
         self.tell(found.findings, "Differences")
 
 
+class Housekeeping(_Watch):
+    """Deletes what was settled long enough ago."""
+
+    def work(self, desk: Desk, context: Context) -> None:
+        """Deletes in small steps, and says what."""
+        from drbridge.exchange.housekeeping import sweep
+
+        self.log.info("Deleted: %s", sweep(desk).in_words or "nothing")
+
+
 class CheckSystems(_Watch):
     """Looks whether every system can be reached and worked with."""
 
