@@ -129,6 +129,12 @@ def params() -> dict[str, Param]:
     }  # fmt: skip
 
 
+def is_by_hand(context: Context) -> bool:
+    """Whether a person triggered the run."""
+    kind = context["dag_run"].run_type
+    return str(getattr(kind, "value", kind)) == "manual"
+
+
 def day_from(context: Context) -> date:
     """The day (UTC) that a run of the clock or of a person looks at: the one of the form, else the one before it.
 

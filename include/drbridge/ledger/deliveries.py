@@ -198,6 +198,15 @@ def hold(tx: Tx, delivery_id: int, why: str) -> bool:
     return held.rowcount > 0
 
 
+def end_held(tx: Tx, delivery_id: int, why: str) -> None:
+    """A person decides that nothing more of a held delivery goes: it ends, its rows settled as they are."""
+    tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.HELD)
+        .values(state=DeliveryState.DONE.value, ended_at=clock(tx), note=why)
+    )
+
+
 def reopen(tx: Tx, delivery_id: int, overtaken: int = 0) -> int:
     """A person wants rows of a delivery to go again: it is open, and its new parcels get a generation of their own.
 

@@ -2,6 +2,7 @@
 
 from drbridge_airflow.operators.archive import Archive
 from drbridge_airflow.operators.relay import Relay
+from drbridge_airflow.operators.release import Decide, WhatWaits
 from drbridge_airflow.operators.send import Answer, Send
 from drbridge_airflow.operators.take import Take
 from drbridge_airflow.operators.wake import WakeDueFlows
@@ -11,6 +12,7 @@ __all__ = [
     "Answer",
     "Archive",
     "CheckSystems",
+    "Decide",
     "Housekeeping",
     "OverdueAnswers",
     "Reconcile",
@@ -18,4 +20,5 @@ __all__ = [
     "Send",
     "Take",
     "WakeDueFlows",
+    "WhatWaits",
 ]
