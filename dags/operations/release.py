@@ -23,6 +23,6 @@ with DAG(
     doc_md=__doc__,
     tags=["operations"],
     schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
-    **FLOW_SETTINGS | {"max_active_runs": 16},
+    **FLOW_SETTINGS | {"max_active_runs": 100},
 ):
     Decide.each(WhatWaits(task_id="what_waits"))

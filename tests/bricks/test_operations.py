@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 from sqlalchemy import select, update
 
@@ -25,7 +26,7 @@ from drbridge_airflow.operators import (
     WhatWaits,
 )
 from drbridge_airflow.operators.release import CHOICES
-from drbridge_airflow.policies import WAKE_ALIAS, day_from
+from drbridge_airflow.policies import FLOW_SETTINGS, WAKE_ALIAS, day_from
 from drbridge_sandbox.sandbox import Sandbox
 from tests.bricks.files import SCORE_FLOW, SCORES, scores
 from tests.bricks.run import GREEN, RED, SKIPPED, Run, make
@@ -132,6 +133,14 @@ def test_a_question_shows_what_is_held_and_takes_no_name_for_a_template(delivere
     assert "3 rows (3 acked)" in brick.body
     assert brick.template_fields == ()
     assert tuple(brick.options) == CHOICES
+
+
+def test_a_mapped_question_has_its_form_and_wakes_flows(delivered: Sandbox) -> None:
+    with DAG("release", schedule=None, **FLOW_SETTINGS):
+        mapped = Decide.each(WhatWaits(task_id="what_waits"))
+    brick = mapped.unmap({"held": {"delivery": 1, "key": "1.0", "flow": SCORE_FLOW, "name": NAME, "text": "why"}})
+    assert isinstance(brick, Decide)
+    assert (brick.subject, list(brick.params), brick.outlets) == (f"Held: {NAME}", ["why"], [WAKE_ALIAS])
 
 
 def test_an_answer_is_followed_at_once_and_its_flow_is_woken(delivered: Sandbox) -> None:

@@ -21,7 +21,7 @@ HEADER = (
     "syncRequestId,programSubscriptionId,ackStatus,messageCategory,messageNumber,messageText,messageParameters,"
     "processedDateTime,sourceFileName\n"
 )
-ROWS = 60
+ROWS = 100
 REQUESTS = [f"{number:014d}" for number in range(ROWS)]
 
 
@@ -35,13 +35,14 @@ def running(tmp_path: Path) -> Iterator[Rig]:
 def test_a_person_lets_a_held_file_go_on(running: Rig) -> None:
     rows = [f"{request},,SUCCESS,,,,,2026-07-14T05:58:11Z,\n" for request in REQUESTS]
     running.sandbox.drop(SOURCE, NAME, (HEADER + "".join(rows)).encode())
-    running.unpause(FLOW, "release")
+    running.unpause(FLOW, "release", "resume")
     until(lambda: _held(running), 180, "DACS knows no request, so the file is held")
     run = running.trigger("release")
     until(lambda: _questions(running, run), 120, "a person is asked")
     (question,) = _questions(running, run)
     assert question["subject"] == f"Held: {NAME}"
-    assert "50 rejected, 10 open" in question["body"]
+    assert f"{ROWS} rows (" in question["body"]
+    assert " open)" in question["body"]
     assert question["options"] == ["Let it go on", "Refuse it", "Leave it"]
 
     running.sandbox.far("dacs").seed(REQUESTS)

@@ -51,9 +51,9 @@ class Decide(Brick, HITLOperator):
 
     def __init__(self, *, held: dict[str, Any], **kwargs: Any) -> None:
         why = Param("", type="string", title="Reason", maxLength=500, description="Why: it is kept in the audit.")
+        kwargs |= {"params": {"why": why}, "outlets": [WAKE_ALIAS]}  # a mapped task brings empty ones along
         super().__init__(
-            subject=f"Held: {shortened(held['name'])}", body=held["text"], options=list(CHOICES),
-            params={"why": why}, outlets=[WAKE_ALIAS], **kwargs,
+            subject=f"Held: {shortened(held['name'])}", body=held["text"], options=list(CHOICES), **kwargs
         )  # fmt: skip
         self.held = held
 
@@ -65,7 +65,9 @@ class Decide(Brick, HITLOperator):
     @classmethod
     def each(cls, waiting: BaseOperator) -> MappedOperator:
         """One task per delivery that `waiting` returns."""
-        return cls.partial(task_id="decide", map_index_template="{{ task.label }}").expand(held=waiting.output)
+        return cls.partial(
+            task_id="decide", outlets=[WAKE_ALIAS], map_index_template="{{ task.label }}"
+        ).expand(held=waiting.output)  # fmt: skip
 
     def work(self, desk: Desk, context: Context) -> None:
         """Asks, unless the delivery went on meanwhile."""
