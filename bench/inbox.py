@@ -38,7 +38,7 @@ from drbridge_sandbox.children import free_ports
 from drbridge_sandbox.sandbox import Sandbox
 
 FLOW = "dacs_derms_enrollment_sync"
-NAME, PASSWORD = "dacs", "bench-of-the-inbox"  # noqa: S105  a server of our own on loopback
+NAME, PASSWORD = "dacs", "bench-of-the-inbox"
 CHANGES = 4
 FIRST = datetime(2026, 7, 1, tzinfo=UTC)
 LEAST_RATIO = 0.5
@@ -108,7 +108,7 @@ def _post_all(messages: Sequence[dict[str, Any]], callers: int) -> float:
     CallersInFile().add(NAME, PASSWORD, ["*"])
     desk()
     port = free_ports(1)[0]
-    server = subprocess.Popen([sys.executable, "-m", "drbridge.cli", "inbox", "serve", "--port", str(port)])
+    server = subprocess.Popen([str(Path(sys.executable).with_name("drbridge")), "inbox", "serve", "--port", str(port)])
     try:
         _wait_for(f"http://127.0.0.1:{port}/drbridge/health")
         started = time.perf_counter()
@@ -121,7 +121,8 @@ def _post_all(messages: Sequence[dict[str, Any]], callers: int) -> float:
 
 async def _post(url: str, messages: Sequence[dict[str, Any]], callers: int) -> None:
     waiting = iter(messages)
-    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth(NAME, PASSWORD)) as session:
+    login = {"Authorization": aiohttp.encode_basic_auth(NAME, PASSWORD)}
+    async with aiohttp.ClientSession(headers=login) as session:
 
         async def caller() -> None:
             for message in waiting:
@@ -135,7 +136,7 @@ async def _post(url: str, messages: Sequence[dict[str, Any]], callers: int) -> N
 def _wait_for(url: str) -> None:
     for _ in range(300):
         with suppress(OSError):
-            urllib.request.urlopen(url, timeout=5).read()  # noqa: S310  our own address
+            urllib.request.urlopen(url, timeout=5).read()
             return
         time.sleep(0.1)
     raise RuntimeError(f"{url} does not answer")
@@ -156,16 +157,18 @@ def _bare(box: Sandbox, connection: dict[str, Any], bodies: list[dict[str, Any]]
 
 async def _bare_loop(connection: dict[str, Any], bodies: list[dict[str, Any]], in_flight: int) -> float:
     url = f"http://{connection['host']}:{connection['port']}"
-    login = aiohttp.BasicAuth(connection["login"], connection["password"])
+    login = {"Authorization": aiohttp.encode_basic_auth(connection["login"], connection["password"])}
     async with aiohttp.ClientSession() as session:
         form = {"grant_type": "client_credentials"}
-        async with session.post(f"{url}/oauth/token", data=form, auth=login) as reply:
+        async with session.post(f"{url}/oauth/token", data=form, headers=login) as reply:
             head = {"Authorization": f"Bearer {(await reply.json())['access_token']}"}
         waiting, started = iter(enumerate(bodies)), time.perf_counter()
 
         async def worker() -> None:
             for number, body in waiting:
-                async with session.post(f"{url}/enroll", json=body, headers={**head, "Idempotency-Key": f"b{number}"}) as r:
+                async with session.post(
+                    f"{url}/enroll", json=body, headers={**head, "Idempotency-Key": f"b{number}"}
+                ) as r:
                     await r.read()
 
         await asyncio.gather(*(worker() for _ in range(in_flight)))
@@ -179,7 +182,7 @@ def _wrong(box: Sandbox, messages: list[dict[str, Any]]) -> list[str]:
         subscription = message["subscriptionInfo"]["subscriptionId"]
         newest[subscription] = max(newest.get(subscription, ""), message["changeDateTime"])
     found = box.far("derms").records("subscription")
-    behind = [each for each, at in newest.items() if found.get(each, {}).get("changeDateTimeISO") != at]
+    behind = [each for each, at in newest.items() if not _same(found.get(each, {}).get("changeDateTimeISO"), at)]
     effects = box.far("derms").counts()["effects"].get("enrollment_sync", {})
     wrong = [f"{len(behind)} subscriptions are not at their newest change"] if behind else []
     wrong += [f"{effects['twice']} messages took effect twice"] if effects.get("twice") else []
@@ -187,6 +190,10 @@ def _wrong(box: Sandbox, messages: list[dict[str, Any]]) -> list[str]:
     if len(found) != len(newest):
         wrong.append(f"{len(found)} subscriptions of {len(newest)}")
     return wrong
+
+
+def _same(kept: str | None, posted: str) -> bool:
+    return kept is not None and datetime.fromisoformat(kept) == datetime.fromisoformat(posted)
 
 
 def _table(found: dict[str, Any]) -> str:

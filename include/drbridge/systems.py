@@ -162,6 +162,9 @@ class Flow(_Frozen):
         done_marker: a file whose name with this behind it lies beside it is whole at once.
         answer_within: how long what it takes may stay unsettled, and an answer to it may be missing, as in `4 hours`
             (without it: 30 minutes to 2 days, by what it takes), before `overdue_answers` says so.
+        after: start of a file's name -> the start of those that must be delivered first.
+        control_record: what the name of a file's control record ends with; a file goes only when it agrees with its
+            record, which follows it.
     """
 
     name: str
@@ -178,6 +181,17 @@ class Flow(_Frozen):
     reject_threshold_percent: float | None = Field(None, ge=0, le=100)
     done_marker: str = ".done"
     answer_within: Duration | None = None
+    after: dict[str, str] = Field(default_factory=dict)
+    control_record: str = ""
+
+    @model_validator(mode="after")
+    def _order_is_of_its_files(self) -> Self:
+        for prefix in (*self.after, *self.after.values()):
+            if prefix not in self.prefixes:
+                raise ValueError(f"after: {prefix!r} is not one of its prefixes {', '.join(self.prefixes)}")
+            if prefix in self._before(prefix):
+                raise ValueError(f"after: {prefix!r} would have to wait for itself")
+        return self
 
     @model_validator(mode="after")
     def _takes_files_or_messages(self) -> Self:
@@ -213,10 +227,23 @@ class Flow(_Frozen):
 
     def noun_of(self, file_name: str) -> str | None:
         """The contract noun of a file by the start of its name, or None when the flow does not take it."""
-        for prefix, noun in self.prefixes.items():
-            if file_name.startswith(prefix):
-                return noun
-        return None
+        prefix = self.prefix_of(file_name)
+        return None if prefix is None else self.prefixes[prefix]
+
+    def goes_after(self, file_name: str) -> tuple[str, ...]:
+        """How the names of the files begin that must be delivered before this one."""
+        prefix = self.prefix_of(file_name)
+        return () if prefix is None else self._before(prefix)
+
+    def prefix_of(self, file_name: str) -> str | None:
+        """Which of the flow's prefixes a file's name starts with."""
+        return next((prefix for prefix in self.prefixes if file_name.startswith(prefix)), None)
+
+    def _before(self, prefix: str) -> tuple[str, ...]:
+        found: list[str] = []
+        while (earlier := self.after.get(found[-1] if found else prefix)) and earlier not in found:
+            found.append(earlier)
+        return tuple(found)
 
 
 class Systems(_Frozen):
@@ -294,6 +321,8 @@ class Systems(_Frozen):
     def takes(self, flow: Flow, file_name: str) -> bool:
         """Whether the flow works on a file of this name."""
         ours = flow.noun_of(file_name) is not None and not self.is_marked(file_name)
+        if flow.control_record and file_name.endswith(flow.control_record):
+            return False
         return ours and not fnmatch.fnmatchcase(file_name, f"*{flow.done_marker}") and not is_rejects(file_name)
 
 

@@ -1,4 +1,4 @@
-"""The whole sandbox: content servers, object storage and REST services of DACS, DERMS and OUAI, started together."""
+"""The whole sandbox: content servers, object storage and REST services of DACS, DERMS, OUAI and CIS, all started."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from drbridge_sandbox.pidbook import PidBook
 from drbridge_sandbox.places import FOLDERS, BucketPlace, FolderPlace, Place
 from drbridge_sandbox.rest.auth import Scheme
 
-SYSTEMS = ("dacs", "derms", "ouai")
+SYSTEMS = ("dacs", "derms", "ouai", "cis")
 HEALTH = {"ccs": "/rest/apis/common/healthCheck", "dacs": "/rest/apis/common/healthCheck", "derms": "/health"}
 READY = ("sandbox", "state")
 PORTS = 20

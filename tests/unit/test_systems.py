@@ -21,12 +21,12 @@ def loaded(tmp_path: Path, text: str) -> systems.Systems:
 
 def test_the_shipped_file_is_good() -> None:
     shipped = systems.load(systems.DEFAULT_FILE)
-    assert len(shipped.flows) == 21
+    assert len(shipped.flows) == 26
     for endpoint in shipped.endpoints.values():
         operation_of(endpoint)
 
 
-@pytest.mark.parametrize(("profile", "on"), [("23C", 15), ("26.4", 16), ("all", 21)])
+@pytest.mark.parametrize(("profile", "on"), [("23C", 19), ("26.4", 21), ("all", 26)])
 def test_a_profile_switches_flows_by_release(monkeypatch: pytest.MonkeyPatch, profile: str, on: int) -> None:
     monkeypatch.setenv("DRBRIDGE_PROFILE", profile)
     found = systems.load(systems.DEFAULT_FILE)
@@ -112,3 +112,20 @@ def test_an_endpoint_that_cannot_be_asked_is_not_configured_to_be() -> None:
     endpoint = systems.load(systems.DEFAULT_FILE).endpoints["derms_acks"].model_copy(update={"unknown": "query"})
     with pytest.raises(Misconfigured):
         operation_of(endpoint)
+
+
+@pytest.mark.parametrize(("after", "why"), [
+    ('{ C1-DSPIL = "C1-NONE" }', "'C1-NONE' is not one of its prefixes"),
+    ('{ C1-DSPIL = "C1-DCTIL", C1-DCTIL = "C1-DSPIL" }', "would have to wait for itself"),
+])  # fmt: skip
+def test_an_order_of_files_is_of_its_files_and_has_a_beginning(tmp_path: Path, after: str, why: str) -> None:
+    line = next(each for each in SHIPPED.splitlines() if each.startswith("after = "))
+    with pytest.raises(Misconfigured) as told:
+        loaded(tmp_path, SHIPPED.replace(line, f"after = {after}", 1))
+    assert why in told.value.detail
+
+
+def test_a_file_goes_after_all_kinds_before_it() -> None:
+    flow = systems.load(systems.DEFAULT_FILE).flow("ccs_dacs_customers")
+    assert flow.goes_after("C1-DMSEX_0033_00.csv.zip") == ("C1-DSPEX", "C1-DCTEX")
+    assert flow.goes_after("C1-DCTIL_0033_00.csv") == flow.goes_after("other.csv") == ()

@@ -31,12 +31,23 @@ def contracts_page() -> str:
 def _contract(contract: Contract) -> str:
     names = ", ".join(f"`{prefix}*`" for prefix in contract.prefixes)
     empty = "A file without rows is refused." if contract.empty_is_refused else "A file without rows is fine."
+    dated = f"the {contract.dated.by} {contract.dated.column}, or " if contract.dated else ""
     head = (
         f"\n## `{contract.noun}`: {contract.title}\n\nFiles {names}. A row is known by {', '.join(contract.key)}; "
-        f"the business date is the {contract.dated.by} {contract.dated.column}, or the date in the name. {empty}\n\n"
+        f"the business date is {dated}the date in the name. {' '.join([empty, *_more(contract)])}\n\n"
         "| column | required | what | kind | unit | rule |\n|---|---|---|---|---|---|\n"
     )
     return head + "".join(_rows(contract.documented))
+
+
+def _more(contract: Contract) -> Iterator[str]:
+    """What else is agreed about some files, in sentences."""
+    if contract.takes_others:
+        yield "Columns that are not listed travel untouched."
+    if contract.totals:
+        yield f"Its control record sums {contract.totals.amount} up per {contract.totals.per}."
+    if contract.personal:
+        yield "It is personal data: no problem text repeats a value."
 
 
 def _rows(columns: tuple[Column, ...]) -> Iterator[str]:

@@ -118,3 +118,12 @@ def to_action_program_event(message: EventStatus, part: int, event_key: EventKey
         "action": ACTIONS[message.stage_status],
         "cancelReason": message.cancel_reason if message.stage_status == "CANCELED" else None,
     })
+
+
+def to_pre_event_cancellation(message: EventStatus) -> Body:
+    """The body of Pre-Event Cancellation (23A): an event that will not take place."""
+    return filled({
+        "externalEventIdentifier": message.event_id,
+        "messageId": message.message_id,
+        "cancellationMessageText": message.cancel_reason,
+    })

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from drbridge.contracts import MESSAGES, Message
+from drbridge.contracts import KEPT, Message
 from drbridge.contracts.event_status import EventStatus
 from drbridge.errors import Misconfigured
 from drbridge.exchange import answered
@@ -59,7 +59,7 @@ def read(noun: str, data: Any, caller: str, file_name: str = "") -> Post:
     Raises:
         pydantic.ValidationError: it is not as agreed.
     """
-    kind = MESSAGES[noun]
+    kind = KEPT[noun]
     inside = kind.unwrapped(data)
     message = kind.model_validate(inside)
     return Post(message, inside, caller, file_name)

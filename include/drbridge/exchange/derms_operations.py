@@ -38,6 +38,7 @@ def _program(message: Message, _part: int, site: Site) -> Address:
 DERMS_OPERATIONS = (
     Operation("device_score_file", "file"),
     Operation("load_forecast_file", "file"),
+    Operation("customer_file", "file"),
     Operation("acknowledge", "answer", done_words=("duplicate", "already")),
     Operation(
         "derms_enroll", "message", message=_whole(EnrollmentChange, to_derms_enroll), verdict_later_with=(ACCEPTED,)

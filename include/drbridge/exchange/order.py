@@ -87,11 +87,11 @@ def _without_call(claim: Claim, kind: Kind, why: str) -> Claim:
 
 
 def took_effect(tx: Tx, done: Sequence[tuple[Claim, Outcome]]) -> list[str]:
-    """Notes what the other side has now; returns the entities of which something moved."""
+    """Notes what the other side has now; returns the entities that came a step further on their path."""
     moved = [
         Standing(claim.entity, claim.order_at, claim.reaches)
         for claim, outcome in done
         if claim.entity and claim.reaches is not None and outcome.state is ParcelState.ACKED
     ]
     standings.put(tx, moved)
-    return [each.entity for each in moved]
+    return [each.entity for each in moved if each.state]

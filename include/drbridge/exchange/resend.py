@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 from drbridge.exchange.again import preview, release_parked, resend_parcels
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.receive import fingerprint
+from drbridge.exchange.turns import move_record
 from drbridge.exchange.work import Resend, Work
 from drbridge.ledger import audit, deliveries, intakes, messages, parcels
 from drbridge.ledger.database import Tx
@@ -160,18 +161,21 @@ def _names_back(desk: Desk, flow: Flow, chosen: list[Row[Any]]) -> set[int]:
         seen = {row.intake_id: intakes.sighting_in(tx, row.intake_id, flow.source) for row in chosen}
     store = desk.outside.store(flow.source)
     try:
-        return {intake_id for intake_id, last in seen.items() if last is None or not _name_back(desk, store, last)}
+        return {
+            intake_id for intake_id, last in seen.items() if last is None or not _name_back(desk, flow, store, last)
+        }
     finally:
         store.close()
 
 
-def _name_back(desk: Desk, store: FileStore, last: Row[Any]) -> bool:
+def _name_back(desk: Desk, flow: Flow, store: FileStore, last: Row[Any]) -> bool:
     """Gives a file its old name, if it still is that file; one that was edited under its new name is another."""
     lies_as = last.renamed_to if last.renamed_to and store.stat(last.renamed_to) is not None else last.name
     there = fingerprint(store, lies_as)
     if there is None or not there.looks_like(last):
         return False
     if lies_as != last.name:
+        move_record(flow, store, lies_as, last.name)
         try:
             store.rename(lies_as, last.name)
         except AlreadyThere:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from drbridge.contracts import MESSAGES, Message
+from drbridge.contracts import KEPT, Message
 from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.ledger.database import home
 
@@ -60,6 +60,7 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
+@lru_cache(maxsize=4)
 def _local_key(file: Path) -> str:
     """The key in a file that only we may read; of several who make it at once, the first one's counts."""
     if not file.exists():
@@ -89,4 +90,4 @@ def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
             fix="have its sender send it anew, under a new number; payload_days in systems.toml says how long "
             "contents are kept",
         )
-    return MESSAGES[noun].model_validate_json(seal.open(sealed))
+    return KEPT[noun].model_validate_json(seal.open(sealed))

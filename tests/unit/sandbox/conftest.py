@@ -87,7 +87,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def box(started: Sandbox) -> Sandbox:
-    for system in ("dacs", "derms", "ccs"):
+    for system in started.services:
         started.far(system).reset()
         started.far(system).token_lifetime(3600)
     return started
