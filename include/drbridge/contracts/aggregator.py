@@ -118,3 +118,21 @@ def removed(aggregator_id: str | None, external_reference_id: str, found_at: dat
         "status": "INACTIVE",
         "endDate": found_at.date().isoformat(),
     })
+
+
+def to_derms_aggregator_removed(
+    aggregator_id: str | None, external_reference_id: str, end_date: date, number: str
+) -> Body:
+    """The body of DERMS's aggregator service for one that DACS no longer has.
+
+    Args:
+        end_date: the day on which its absence was found.
+        number: our own number of the message.
+    """
+    return filled({
+        "dacsMessageId": number,
+        "aggregatorId": aggregator_id,
+        "externalReferenceId": external_reference_id,
+        "status": "INACTIVE",
+        "endDate": end_date.isoformat(),
+    })
