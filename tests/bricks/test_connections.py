@@ -98,5 +98,5 @@ def test_a_folder_that_may_only_be_read_is_told(box: Sandbox, configure: Callabl
 def test_a_flow_that_is_off_needs_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRBRIDGE_PROFILE", "26.4")
     assert set(places_of(load())) == {
-        "cis_files", "dacs_files", "dacs_objects", "dacs_rest", "derms_files", "derms_rest",
+        "ccs_rest", "cis_files", "dacs_files", "dacs_objects", "dacs_rest", "derms_files", "derms_rest",
     }  # fmt: skip
