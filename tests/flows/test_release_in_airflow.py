@@ -31,7 +31,7 @@ def running(tmp_path: Path) -> Iterator[Rig]:
         yield running
 
 
-@pytest.mark.timeout(420)  # about 60 s when nothing else runs
+@pytest.mark.timeout(600)  # about 60 s when nothing else runs
 def test_a_person_lets_a_held_file_go_on(running: Rig) -> None:
     rows = [f"{request},,SUCCESS,,,,,2026-07-14T05:58:11Z,\n" for request in REQUESTS]
     running.sandbox.drop(SOURCE, NAME, (HEADER + "".join(rows)).encode())
