@@ -169,6 +169,6 @@ def _named(table: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
 
 
 __all__ = [
-    "DEFAULT_FILE", "PROFILES", "Compare", "Destination", "Difference", "Endpoint", "Flow", "Keep", "Lookups", "NoticeKind",
-    "Notify", "Profile", "Site", "Store", "Systems", "UnknownPolicy", "in_words", "is_rejects", "load",
+    "DEFAULT_FILE", "PROFILES", "Compare", "Destination", "Difference", "Endpoint", "Flow", "Keep", "Lookups",
+    "NoticeKind", "Notify", "Profile", "Site", "Store", "Systems", "UnknownPolicy", "in_words", "is_rejects", "load",
 ]  # fmt: skip
