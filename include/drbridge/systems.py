@@ -10,232 +10,40 @@ import fnmatch
 import os
 import tomllib
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from drbridge.contracts import CONTRACTS, MESSAGES
 from drbridge.errors import Misconfigured
+from drbridge.settings import (
+    Compare,
+    Destination,
+    Difference,
+    Endpoint,
+    Flow,
+    Frozen,
+    Keep,
+    Lookups,
+    NoticeKind,
+    Notify,
+    Profile,
+    Site,
+    Store,
+    UnknownPolicy,
+)
 
-Profile = Literal["23C", "26.4"]
 PROFILES = ("23C", "26.4", "all")
-UnknownPolicy = Literal["resend", "query", "park"]
-
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "config" / "systems.toml"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Site(_Frozen):
-    """Settings of the whole installation.
-
-    Attributes:
-        profile: which release's flows are on: `23C`, `26.4` or `all`; DRBRIDGE_PROFILE overrides it.
-        sent_prefix: put before a source file's name when all of it is settled.
-        error_prefix: put before it when it was refused.
-        reject_threshold_percent: more refused rows than this stop a file.
-        quiet_seconds: a file without a done-marker is whole when two looks this far apart see the same.
-        max_file_bytes: a larger file is refused.
-        max_unpacked_bytes: what a gzip or zip may grow to.
-        program_event_key: what DACS knows an event by: its `stage` or its `event` id.
-        default_message_category: sent to DACS for an ERROR acknowledgement that names no category.
-    """
-
-    profile: Literal["23C", "26.4", "all"] = "all"
-    sent_prefix: str = Field("Sent-", min_length=1)
-    error_prefix: str = Field("Error-", min_length=1)
-    reject_threshold_percent: float = Field(5, ge=0, le=100)
-    quiet_seconds: float = Field(5, ge=0)
-    max_file_bytes: int = Field(1 << 30, gt=0)
-    max_unpacked_bytes: int = Field(10 << 30, gt=0)
-    program_event_key: Literal["stage", "event"] = "stage"
-    default_message_category: int = Field(90000, ge=-99999, le=99999)
-
-
-class Endpoint(_Frozen):
-    """One REST operation of another system.
-
-    Attributes:
-        connection: id of the Airflow connection (type `http`).
-        method: `POST`, `PUT` or `PATCH`.
-        path: comes after the connection's address; names in braces are filled in from the row.
-        operation: how a request is built and its answer read (`drbridge.exchange.operations`).
-        rows: rows of one request, where it carries a chunk.
-        unknown: what to do with a request whose effect nobody knows: `resend` it, `query` the other side first, or
-            `park` it for a person.
-        reason: why that is right here, for the next reader.
-        in_flight: requests under way at once, at most.
-        max_tries: a request that stays in doubt this often while its target works is parked for a person.
-    """
-
-    name: str
-    connection: str
-    method: Literal["POST", "PUT", "PATCH"]
-    path: str
-    operation: str
-    rows: int = Field(500, ge=1, le=10_000)
-    unknown: UnknownPolicy
-    reason: str = Field(min_length=10)
-    in_flight: int = Field(8, ge=1, le=256)
-    max_tries: int = Field(10, ge=1)
-
-
-class Store(_Frozen):
-    """A folder or bucket prefix that files are delivered to.
-
-    Attributes:
-        url: `sftp://<connection>/<folder>` or `s3://<connection>/<bucket>/<prefix>`.
-    """
-
-    name: str
-    url: str = Field(pattern=r"^(sftp|s3)://[^/]+/.+")
-
-    @property
-    def connection(self) -> str:
-        return self.url.split("/")[2]
-
-
-Destination = Endpoint | Store
-
-NoticeKind = Literal["error", "complete", "partial", "no_file"]
-Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
-
-
-class Notify(_Frozen):
-    """Who is told what. Without a connection for mail and one for a webhook, nobody is told anything.
-
-    Attributes:
-        mail: id of the Airflow connection (type `smtp`) that mail goes out through.
-        sender: the address it comes from.
-        webhook: id of the Airflow connection (type `http`) that gets every notice as JSON.
-        base_url: where Airflow's UI is, for the link; without it Airflow's own `[api] base_url`.
-        error: tell the owners of technical errors, refused files, and files that wait for a person.
-        process_complete: tell the business users which files were delivered, wholly or in part.
-        process_nofile: tell them when a day brought no file.
-        to: the owners.
-        to_process: the business users.
-        to_process_of: business users instead of those, by the name of a flow, or of a system it reads or writes.
-    """
-
-    mail: str | None = None
-    sender: Address = "drbridge@localhost"
-    webhook: str | None = None
-    base_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    error: bool = True
-    process_complete: bool = True
-    process_nofile: bool = False
-    to: tuple[Address, ...] = ()
-    to_process: tuple[Address, ...] = ()
-    to_process_of: dict[str, tuple[Address, ...]] = {}
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anybody can be told anything."""
-        return bool(self.mail or self.webhook)
-
-    def wants(self, kind: NoticeKind) -> bool:
-        """Whether anybody is to be told of this kind of thing."""
-        return {"error": self.error, "no_file": self.process_nofile}.get(kind, self.process_complete)
-
-    def recipients(self, kind: NoticeKind, flow: str) -> tuple[str, ...]:
-        """Whom a mail goes to: the owners, or the business users of the flow, or else of the systems in its name."""
-        if kind == "error":
-            return self.to
-        if flow in self.to_process_of:
-            return self.to_process_of[flow]
-        of_systems = [self.to_process_of[system] for system in flow.split("_")[:2] if system in self.to_process_of]
-        return tuple(dict.fromkeys(chain.from_iterable(of_systems))) or self.to_process
-
-    def channels(self, kind: NoticeKind, flow: str) -> tuple[str, ...]:
-        """The ways by which a notice goes out: `mail`, `webhook`, both or none."""
-        if not self.wants(kind):
-            return ()
-        ways = {"mail": self.mail and self.recipients(kind, flow), "webhook": self.webhook}
-        return tuple(way for way, goes in ways.items() if goes)
-
-
-class Flow(_Frozen):
-    """One integration process: one DAG.
-
-    Attributes:
-        title: its name in the Airflow UI.
-        process: the business process whose DAG folder it lives in.
-        profiles: the releases whose guide names this flow.
-        source: where its files lie, written like a store's url, and behind a blank the folder of the inbox where those
-            lie that come by REST; empty in a flow of messages.
-        prefixes: start of a file's name -> the noun of its contract.
-        message: the noun of the messages it takes from the inbox; empty in a flow of files.
-        deliver: names of endpoints and stores.
-        routes: what a message names (a division, an instance) -> the one of `deliver` it goes to; the first without.
-        answer: the endpoint that the sender's acknowledgement goes to, if one is owed.
-        delimiter: what stands between two fields.
-        reject_threshold_percent: this flow's own limit of refused rows; without it the site's counts.
-        done_marker: a file whose name with this behind it lies beside it is whole at once.
-    """
-
-    name: str
-    title: str
-    process: str
-    profiles: frozenset[Profile]
-    source: str = Field("", pattern=r"^$|^(sftp|s3)://[^/ ]+/[^ ]+( inbox://[^/ ]+)?$|^inbox://[^/ ]+$")
-    prefixes: dict[str, str] = Field(default_factory=dict)
-    message: str = ""
-    deliver: tuple[str, ...] = Field(min_length=1)
-    routes: dict[str, str] = Field(default_factory=dict)
-    answer: str | None = None
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    reject_threshold_percent: float | None = Field(None, ge=0, le=100)
-    done_marker: str = ".done"
-
-    @model_validator(mode="after")
-    def _takes_files_or_messages(self) -> Self:
-        if bool(self.message) == bool(self.source and self.prefixes):
-            raise ValueError("it takes files (source and prefixes) or messages (message), and one of them only")
-        if self.message and self.message not in MESSAGES:
-            raise ValueError(f"no message is called {self.message!r}; there are {', '.join(sorted(MESSAGES))}")
-        for destination in self.routes.values():
-            if destination not in self.deliver:
-                raise ValueError(f"routes name {destination!r}, which is not among deliver")
-        return self
-
-    @model_validator(mode="after")
-    def _nouns_are_known(self) -> Self:
-        for noun in self.prefixes.values():
-            if noun not in CONTRACTS:
-                raise ValueError(f"no contract is called {noun!r}; there are {', '.join(sorted(CONTRACTS))}")
-        return self
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """Where its files lie at other systems: without the inbox, which is our own."""
-        return tuple(url for url in self.source.split() if not url.startswith("inbox://"))
-
-    @property
-    def rejects(self) -> str:
-        """Where the refused rows of its files are laid: beside them."""
-        return f"{self.source.split()[0].rstrip('/')}/rejects"
-
-    def destination_of(self, route: str) -> str:
-        """Where a message goes by what it names."""
-        return self.routes.get(route, self.deliver[0])
-
-    def noun_of(self, file_name: str) -> str | None:
-        """The contract noun of a file by the start of its name, or None when the flow does not take it."""
-        for prefix, noun in self.prefixes.items():
-            if file_name.startswith(prefix):
-                return noun
-        return None
-
-
-class Systems(_Frozen):
+class Systems(Frozen):
     """Everything `systems.toml` says, checked."""
 
     site: Site
     notify: Notify = Notify()
+    keep: Keep = Keep()
+    compare: Compare = Compare()
     endpoints: dict[str, Endpoint]
     stores: dict[str, Store]
     flows: dict[str, Flow]
@@ -304,6 +112,8 @@ class Systems(_Frozen):
     def takes(self, flow: Flow, file_name: str) -> bool:
         """Whether the flow works on a file of this name."""
         ours = flow.noun_of(file_name) is not None and not self.is_marked(file_name)
+        if flow.control_record and file_name.endswith(flow.control_record):
+            return False
         return ours and not fnmatch.fnmatchcase(file_name, f"*{flow.done_marker}") and not is_rejects(file_name)
 
 
@@ -321,16 +131,19 @@ def load(path: Path | None = None) -> Systems:
     file = path or Path(os.environ.get("DRBRIDGE_CONFIG") or DEFAULT_FILE)
     try:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
-        site, notify = dict(text.pop("site", {})), text.pop("notify", {})
+        site = dict(text.pop("site", {}))
+        alone = {kind: text.pop(kind) for kind in ("notify", "keep", "compare") if kind in text}
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
             site["profile"] = _known_profile(profile)
         named = {kind: _named(table) for kind, table in text.items()}
-        return Systems.model_validate({"site": site, "notify": notify, **named})
+        told = Systems.model_validate({"site": site, **alone, **named})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError, AttributeError, OSError) as error:
         detail = in_words(error) if isinstance(error, ValidationError) else str(error)
         raise Misconfigured(f"{file} cannot be used", detail=detail, fix="correct it and try again") from error
+    here = {name: each.of_release(told.site.profile) for name, each in told.endpoints.items()}
+    return told.model_copy(update={"endpoints": here})
 
 
 def in_words(error: ValidationError) -> str:
@@ -353,3 +166,9 @@ def _known_profile(name: str) -> str:
 
 def _named(table: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
     return {name: {"name": name, **entry} for name, entry in table.items()}
+
+
+__all__ = [
+    "DEFAULT_FILE", "PROFILES", "Compare", "Destination", "Difference", "Endpoint", "Flow", "Keep", "Lookups",
+    "NoticeKind", "Notify", "Profile", "Site", "Store", "Systems", "UnknownPolicy", "in_words", "is_rejects", "load",
+]  # fmt: skip

@@ -21,7 +21,7 @@ class Far:
     """The control API of one service.
 
     Attributes:
-        system: dacs or derms.
+        system: dacs, derms or ccs.
         port: of the control API.
     """
 

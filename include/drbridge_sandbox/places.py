@@ -14,10 +14,12 @@ Data = bytes | Path | Iterable[bytes]
 
 # Every flow's source may be a folder or a bucket, so each content server has the folders of both directions.
 FOLDERS = {
-    "dacs": ("outgoing/scores", "outgoing/enrollment", "incoming/energy"),
-    "derms": ("outgoing/outcome", "incoming/forecast"),
+    "dacs": ("outgoing/scores", "outgoing/enrollment", "outgoing/settlement", "incoming/energy", "incoming/network",
+             "incoming/customers", "incoming/settlement"),
+    "derms": ("outgoing/outcome", "outgoing/network", "incoming/forecast"),
     "ouai": ("outgoing/ack", "outgoing/forecast", "outgoing/energy",
              "incoming/enrollment", "incoming/outcome", "incoming/forecast"),
+    "cis": ("outgoing/customers", "outgoing/settlement", "incoming/settlement"),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The whole sandbox: content servers, object storage and REST services of DACS, DERMS and OUAI, started together."""
+"""The whole sandbox: content servers, object storage and REST services of DACS, DERMS, OUAI and CIS, all started."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from drbridge_sandbox.pidbook import PidBook
 from drbridge_sandbox.places import FOLDERS, BucketPlace, FolderPlace, Place
 from drbridge_sandbox.rest.auth import Scheme
 
-SYSTEMS = ("dacs", "derms", "ouai")
+SYSTEMS = ("dacs", "derms", "ouai", "cis")
+HEALTH = {"ccs": "/rest/apis/common/healthCheck", "dacs": "/rest/apis/common/healthCheck", "derms": "/health"}
 READY = ("sandbox", "state")
 PORTS = 20
-CONTROL, DACS_REST, DERMS_REST, FIRST_FILES, OBJECTS = 0, 1, 2, 3, 10
+CONTROL, DACS_REST, DERMS_REST, FIRST_FILES, CCS_REST, OBJECTS = 0, 1, 2, 3, 7, 10
 
 
 class Sandbox:
@@ -60,6 +61,8 @@ class Sandbox:
                      "auth": "basic"},
             "derms": {"port": self.port_base + DERMS_REST, "login": "drbridge", "password": "derms-secret",
                       "auth": derms_auth},
+            "ccs": {"port": self.port_base + CCS_REST, "login": "drbridge", "password": "ccs-password",
+                    "auth": "basic"},
         }  # fmt: skip
         self._pids = PidBook(self.root / "pids.json")
         self._rest: Child | None = None
@@ -156,7 +159,7 @@ class Sandbox:
             found[f"{system}_files"] = dict(self.servers[system].connection())
             found[f"{system}_objects"] = dict(self.objects.connection())
         for system, service in self.services.items():
-            extra = {"auth": service["auth"]}
+            extra = {"auth": service["auth"], "health_path": HEALTH[system]}
             if service["auth"] == "oauth2":
                 extra |= {"token_path": "/oauth/token", "scope": "drbridge"}
             found[f"{system}_rest"] = {
@@ -170,7 +173,7 @@ class Sandbox:
         return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(each) for name, each in self.connections().items()}
 
     def far(self, system: str) -> Far:
-        """The control API of a REST service: dacs or derms."""
+        """The control API of a REST service: dacs, derms or ccs."""
         return Far(system, self.port_base + CONTROL)
 
     def down(self, conn_id: str) -> None:

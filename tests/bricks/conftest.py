@@ -46,7 +46,7 @@ def box(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configure: Callable[..., None]
 ) -> Iterator[Sandbox]:
     """The sandbox, swept clean, and a worker that has connections to it."""
-    for system in ("dacs", "derms"):
+    for system in sandbox.services:
         sandbox.far(system).reset()
     systems = load(DEFAULT_FILE)
     places = {url for flow in systems.flows.values() for url in flow.places}

@@ -6,11 +6,13 @@ import traceback
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from drbridge.errors import Misconfigured, Rejected, RetryLater
+from drbridge.exchange.accept import accept, read
 from drbridge.ledger import leases
 from drbridge.ledger.deliveries import lane_of
 from drbridge.systems import load
@@ -20,6 +22,7 @@ from drbridge_sandbox.day import make_day
 from drbridge_sandbox.sandbox import Sandbox
 from tests.bricks.files import OUTCOMES, SCORE_FLOW, SCORES, scores
 from tests.bricks.run import GREEN, RED, SKIPPED, Run, make
+from tests.unit.contracts.messages import good
 
 NAME = "SDCSE_0042_00.csv"
 ENROLLMENT_FLOW = "dacs_ouai_enrollment_sync"
@@ -155,6 +158,35 @@ def test_an_answer_that_was_refused_is_red_and_says_which_and_what_next(box: San
     assert f"{file.name}: REJECTED" in str(run.error)
     assert "resend = unknown" in str(run.error)
     assert run.do(make(Answer, flow)) == GREEN, "it was told once; nothing more is owed in this run"
+
+
+@pytest.mark.parametrize(("unknown", "fault", "resend"), [
+    ("resend", {"name": "reject_keys", "keys": ["OO-1"]}, "failed"), ("park", {"name": "drop_after"}, "unknown"),
+])  # fmt: skip
+def test_a_message_that_did_not_arrive_and_of_which_nobody_else_is_told_is_red(
+    box: Sandbox, configure: Callable[..., None], unknown: str, fault: dict[str, Any], resend: str
+) -> None:
+    opt_outs = 'path = "/optOuts"\nunknown = '
+    configure(**{f'{opt_outs}"resend"': f'{opt_outs}"{unknown}"'})
+    accept(desk_for_worker(), [read("event_opt_out", good("event_opt_out"), "dacs")])
+    box.far("derms").fault(**fault)
+    run = Run.of("dacs_derms_event_opt_out")
+    assert run.do(make(Send, "dacs_derms_event_opt_out")) == RED
+    assert isinstance(run.error, Rejected)
+    assert f"{resend} where it is" in run.error.fix
+    box.far("derms").no_faults()
+    again = Run.of("dacs_derms_event_opt_out", file="OO-1", resend=resend)
+    assert again.do(make(Send, "dacs_derms_event_opt_out")) == GREEN
+    assert box.far("derms").effects_of("event_opt_out")["OO-1"]["effects"] == 1
+
+
+def test_a_refused_message_whose_sender_is_told_is_green(box: Sandbox) -> None:
+    accept(desk_for_worker(), [read("event_status", good("event_status"), "derms")])
+    box.far("dacs").fault("reject_keys", keys=["1315"])
+    run = Run.of("derms_dacs_event_status")
+    assert run.do(make(Send, "derms_dacs_event_status")) == GREEN
+    assert run.do(make(Answer, "derms_dacs_event_status")) == GREEN
+    assert box.far("derms").effects_of("ack")["ST-4710"]["value"] == "FAILURE,1"
 
 
 def test_a_file_that_vanished_is_skipped_at_its_archive(box: Sandbox) -> None:

@@ -29,6 +29,14 @@ def test_nothing_there_is_skipped(box: Sandbox) -> None:
     assert str(run.error) == "nothing waits"
 
 
+def test_a_file_whose_turn_has_not_come_is_skipped_and_says_what_it_waits_for(box: Sandbox) -> None:
+    flow, name = "dacs_ccs_settlement_credits", "CUST_SETTLEMENT_20260715T060000Z.csv"
+    box.drop("sftp://dacs_files/outgoing/settlement", name, b"x")
+    run = Run.of(flow)
+    assert run.do(make(FilesWaiting, flow)) == SKIPPED
+    assert str(run.error) == f"{name} waits for its control record {name}.control.json"
+
+
 def test_a_named_file_that_does_not_wait_is_explained(box: Sandbox) -> None:
     run = Run.of(SCORE_FLOW, file=SECOND)
     assert run.do(make(FilesWaiting, SCORE_FLOW)) == SKIPPED

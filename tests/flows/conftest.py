@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import Staging
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
+from drbridge.ports import Connection
 from drbridge.systems import DEFAULT_FILE, Systems, load
 from drbridge_sandbox.sandbox import Sandbox
 
@@ -38,7 +40,7 @@ def systems() -> Systems:
 @pytest.fixture
 def box(sandbox: Sandbox, systems: Systems) -> Sandbox:
     """The sandbox, swept clean."""
-    for system in ("dacs", "derms"):
+    for system in sandbox.services:
         sandbox.far(system).reset()
     places = {url for flow in systems.flows.values() for url in flow.places}
     urls = {store.url for store in systems.stores.values()} | places
@@ -51,11 +53,15 @@ def box(sandbox: Sandbox, systems: Systems) -> Sandbox:
 
 def desk_of(box: Sandbox, systems: Systems, folder: Path) -> Desk:
     """A desk on the sandbox, its ledger and staging under `folder`."""
-    connections = {name: connection_from_json(name, json.dumps(each)) for name, each in box.connections().items()}
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
     upgrade(ledger)
     staging = Staging((folder / "staging").as_uri())
-    return Desk(systems, ledger, staging, ConnectionsOutside(connections.__getitem__, inbox=staging.inbox))
+    return Desk(systems, ledger, staging, ConnectionsOutside(partial(connection_of, box), inbox=staging.inbox))
+
+
+def connection_of(box: Sandbox, conn_id: str) -> Connection:
+    """One of the sandbox's connections."""
+    return connection_from_json(conn_id, json.dumps(box.connections()[conn_id]))
 
 
 @pytest.fixture

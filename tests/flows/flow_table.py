@@ -45,4 +45,20 @@ CANDIDATES = [
     ),
     Candidate("ouai_dacs_kwh_avoided", "dacs_energy", "kwh_avoided/KWH_AVOIDED_20260715T040000Z_1.csv"),
     Candidate("ouai_dacs_kwh_avoided", "dacs_energy", "kw_drop/KW_DROP_20260715T040000Z_1.csv"),
+    Candidate(
+        "derms_dacs_network_location", "dacs_network", "network_location/SP_NETWORK_LOCATION_DELTA_20260714T020000Z.csv"
+    ),
+    Candidate("ccs_dacs_customers", "dacs_customers", "customer_contact/C1-DCTEX_0033_00.csv"),
+    Candidate("ccs_dacs_customers", "dacs_customers", "customer_service_point/C1-DSPEX_0033_00.csv"),
+    Candidate("ccs_dacs_customers", "dacs_customers", "customer_service_agreement/C1-DMSEX_0033_00.csv"),
+    Candidate("ccs_derms_customers", "derms_customers", "customer_contact/C1-DCTEX_0033_00.csv", "derms"),
+    Candidate("ccs_derms_customers", "derms_customers", "customer_service_point/C1-DSPEX_0033_00.csv", "derms"),
+    Candidate("ccs_derms_customers", "derms_customers", "customer_service_agreement/C1-DMSEX_0033_00.csv", "derms"),
+    Candidate(
+        "ccs_dacs_settlement_requests", "dacs_settlement",
+        "settlement_request/SETTLEMENT_REQUEST_20260714T050000Z.csv",
+    ),
+    Candidate(
+        "dacs_ccs_settlement_credits", "cis_settlement", "settlement_credit/CUST_SETTLEMENT_20260715T060000Z.csv"
+    ),
 ]  # fmt: skip

@@ -11,16 +11,22 @@ KEYS = {
     "load_forecast": {1: "11223{:05d}"},
     "kwh_avoided": {3: "11223{:05d}"},
     "kw_drop": {2: "11223{:05d}"},
+    "network_location": {0: "9988776{:05d}"},
+    "customer_contact": {3: "00123{:05d}"},
+    "customer_service_point": {3: "9988776{:05d}"},
+    "customer_service_agreement": {3: "EXTMS{}"},
+    "settlement_request": {0: "44{:05d}"},
+    "settlement_credit": {4: "880{:05d}"},
 }
 
 
-def many_rows(noun: str, rows: list[bytes], count: int = 40) -> list[bytes]:
+def many_rows(noun: str, rows: list[bytes], count: int = 40, delimiter: bytes = b",") -> list[bytes]:
     """`count` rows like the first of `rows`, each with keys of its own."""
-    fields = rows[0].rstrip(b"\r\n").split(b",")
+    fields = rows[0].rstrip(b"\r\n").split(delimiter)
     made = []
     for number in range(count):
         row = list(fields)
         for column, pattern in KEYS[noun].items():
             row[column] = pattern.format(number).encode()
-        made.append(b",".join(row) + b"\n")
+        made.append(delimiter.join(row) + b"\n")
     return made

@@ -19,7 +19,7 @@ from tests.flows.chain import run
 def test_a_day_ends_as_predicted(desk: Desk, box: Sandbox, tmp_path: Path, seed: int) -> None:
     day = make_day(seed, 600, date(2026, 7, 14), tmp_path / "day")
     day.drop_into(box)
-    for _ in range(2):
+    for _ in range(3):
         for flow in desk.systems.flows:
             run(desk, flow)
     assert [str(difference) for difference in compare(day.prediction, box)] == []

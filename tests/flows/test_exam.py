@@ -18,10 +18,11 @@ from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries
 from drbridge.ledger.deliveries import Balance
 from drbridge.ledger.tables import leases
-from drbridge.systems import Store
+from drbridge.systems import Flow, Store
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.chain import NOW, run
 from tests.flows.conftest import SAMPLES, run_until_killed
+from tests.flows.control_records import record_of
 from tests.flows.flow_table import CANDIDATES, Candidate
 from tests.flows.more_rows import many_rows
 from tests.flows.outsides import Unplugged
@@ -29,6 +30,9 @@ from tests.flows.outsides import Unplugged
 NOUN_THERE = {
     "derms_device_score": "device_score",
     "derms_load_forecast": "load_forecast",
+    "derms_customers/C1-DCTEX": "customer",
+    "derms_customers/C1-DSPEX": "service_point",
+    "derms_customers/C1-DMSEX": "service_agreement",
     "dacs_sync_request": "sync_request",
     "dacs_event_outcome": "event_outcome",
 }
@@ -47,8 +51,16 @@ class Exam:
         return SAMPLES / self.candidate.sample
 
     @property
+    def flow(self) -> Flow:
+        return self.desk.systems.flow(self.candidate.flow)
+
+    @property
     def source(self) -> str:
-        return self.desk.systems.flow(self.candidate.flow).places[0]
+        return self.flow.places[0]
+
+    @property
+    def delimiter(self) -> bytes:
+        return self.flow.delimiter.encode()
 
     @property
     def store(self) -> Store | None:
@@ -56,11 +68,13 @@ class Exam:
         return destination if isinstance(destination, Store) else None
 
     def drop(self, data: bytes | None = None, name: str | None = None) -> str:
-        """Lays the sample into the flow's source; for acknowledgements also the requests they are about."""
+        """Lays the sample into the flow's source, and what belongs to it: a control record, or requests in DACS."""
         name, data = name or self.sample.name, self.sample.read_bytes() if data is None else data
         if self.candidate.destination == "dacs_sync_request":
             rows = csv.DictReader(data.decode().splitlines())
             self.box.far("dacs").seed([row["syncRequestId"] for row in rows])
+        if self.flow.control_record:
+            self.box.drop(self.source, name + self.flow.control_record, record_of(name, data))
         self.box.drop(self.source, name, data)
         return name
 
@@ -80,13 +94,19 @@ class Exam:
         return [request for request in self.box.far(self.candidate.far).requests() if path in request["path"]]
 
     def there(self) -> dict[str, bytes]:
+        """The files at the destination; each has its control record, where one is agreed."""
         assert self.store is not None
-        return self.box.files(self.store.url)
+        found, record = self.box.files(self.store.url), self.flow.control_record
+        files = {name: data for name, data in found.items() if not record or not name.endswith(record)}
+        assert not record or found.keys() - files.keys() == {name + record for name in files}
+        return files
 
     def effects(self) -> dict[str, int]:
         """Effects by key at the far side."""
         assert self.candidate.far is not None
-        found = self.box.far(self.candidate.far).effects_of(NOUN_THERE[self.candidate.destination])
+        destination, kind = self.candidate.destination, self.sample.name.partition("_")[0]
+        noun = NOUN_THERE.get(destination) or NOUN_THERE[f"{destination}/{kind}"]
+        found = self.box.far(self.candidate.far).effects_of(noun)
         return {key: each["effects"] for key, each in found.items()}
 
     def book(self) -> Balance:
@@ -112,7 +132,7 @@ class Exam:
     def many(self, rows: list[bytes]) -> list[bytes]:
         """At least 20 good rows, so that a bad one is below the threshold: the sample's, and copies with other keys."""
         noun = self.candidate.sample.partition("/")[0]
-        return many_rows(noun, rows)
+        return many_rows(noun, rows, delimiter=self.delimiter)
 
     def rejects(self) -> bytes:
         """The rejects file beside the source."""
@@ -171,7 +191,7 @@ def test_again_makes_no_call(exam: Exam) -> None:
 
 def test_bad_rows_are_set_aside_and_good_ones_delivered(exam: Exam) -> None:
     header, *rows = exam.sample.read_bytes().splitlines(keepends=True)
-    bad = rows[0].rsplit(b",", 2)[0] + b"\n"
+    bad = rows[0].rsplit(exam.delimiter, 2)[0] + b"\n"
     good = exam.many(rows)
     data = header + b"".join(good) + bad
     exam.drop(data)

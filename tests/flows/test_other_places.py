@@ -27,12 +27,27 @@ EXCHANGED = [
         "load_forecast/LOAD_FORECAST_20260714_20260713T030000Z.csv",
     ),
     ("ouai_dacs_kwh_avoided", "sftp://ouai_files/outgoing/energy", "kwh_avoided/KWH_AVOIDED_20260715T040000Z_1.csv"),
+    (
+        "derms_dacs_network_location", "s3://derms_objects/derms/outgoing/network",
+        "network_location/SP_NETWORK_LOCATION_DELTA_20260714T020000Z.csv",
+    ),
+    (
+        "ccs_dacs_customers", "s3://cis_objects/cis/outgoing/customers",
+        "customer_service_point/C1-DSPEX_0033_00.csv",
+    ),
+    (
+        "ccs_dacs_settlement_requests", "s3://cis_objects/cis/outgoing/settlement",
+        "settlement_request/SETTLEMENT_REQUEST_20260714T050000Z.csv",
+    ),
 ]  # fmt: skip
 STORES = {
     "ouai_enrollment": "sftp://ouai_files/incoming/enrollment",
     "ouai_outcome": "sftp://ouai_files/incoming/outcome",
     "ouai_forecast": "sftp://ouai_files/incoming/forecast",
     "dacs_energy": "sftp://dacs_files/incoming/energy",
+    "dacs_network": "sftp://dacs_files/incoming/network",
+    "dacs_customers": "sftp://dacs_files/incoming/customers",
+    "dacs_settlement": "sftp://dacs_files/incoming/settlement",
 }
 
 

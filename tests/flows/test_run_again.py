@@ -266,7 +266,7 @@ def test_what_a_killed_worker_had_under_way_is_parked_where_nobody_can_tell(
 def test_a_request_longer_than_the_lease_keeps_its_lane(
     desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "KEEP_LEASE_EVERY_SECONDS", 0.3)
+    monkeypatch.setattr("drbridge.exchange.sender.KEEP_LEASE_EVERY_SECONDS", 0.3)
     box.drop(SCORES, SCORE.name, SCORE)
     box.far("derms").fault("slow", milliseconds=3000)
     with ThreadPoolExecutor(1) as other:

@@ -53,6 +53,41 @@ GOOD: dict[str, dict[str, str]] = {
         "IntervalSize(Seconds)": "900", "MaxKwDrop": "20.00", "KwDrop1": "5.00", "KwDrop2": "3.00", "KwDrop3": "20.00",
         "KwDrop4": "2.00", "KwDrop5": "", "KwDrop6": "8.00", "KwDrop7": "", "KwDrop8": "",
     },
+    "network_location": {
+        "externalServicePointId": "998877665544", "transformerId": "XFMR-0042", "feederId": "FDR-12",
+        "substationId": "SUB-3", "phase": "AB", "effectiveStartDateTime": "2026-01-01T00:00:00-05:00",
+        "effectiveEndDateTime": "2026-07-01T00:00:00-05:00", "initialLoadFlag": "F1IC", "changeAction": "U",
+        "changeDateTime": "2026-07-13T03:59:00Z",
+    },
+    "customer_contact": {
+        "externalReferenceId": "77001", "changeDateTime": "2026-07-13T03:59:00Z", "initialLoadSyncFlag": "F1IC",
+        "externalId": "0012345678", "contactType": "C1PE", "name": "MARIA SAMPLE", "homePhone": "555-0100",
+        "mobilePhone": "555-0101", "phone": "555-0102", "email": "maria@example.org",
+        "lifeSupportSensitiveLoad": "true", "lifeSupportSensitiveLoadDescription": "Oxygen", "purged": "false",
+    },
+    "customer_service_point": {
+        "externalReferenceId": "77002", "changeDateTime": "2026-07-13T03:59:00Z", "initialLoadSyncFlag": "F1IC",
+        "externalId": "998877665544", "meteredServicePointType": "E-RES", "sourceStatus": "D1CN",
+        "division": "NORTH", "externalPremiseId": "12345678901234", "timeZone": "US/Eastern", "country": "USA",
+        "postal": "00123", "address1": "1 Example Street",
+    },
+    "customer_service_agreement": {
+        "externalReferenceId": "77003", "changeDateTime": "2026-07-13T03:59:00Z", "initialLoadSyncFlag": "F1IC",
+        "externalId": "EXTMS2", "meteredServiceType": "E-RES", "externalContactId": "0012345678",
+        "externalAccountId": "0098765432", "startDateTime": "2020-01-01T00:00:00-05:00",
+        "endDateTime": "2026-07-01T00:00:00-05:00", "division": "NORTH", "status": "20",
+    },
+    "settlement_request": {
+        "externalSettlementRequestId": "4400001", "externalContactId": "0012345678",
+        "externalAccountId": "0098765432", "externalMeteredServiceId": "EXTMS2", "programCode": "SUMMER-TSTAT",
+        "startDate": "2025-07-01", "endDate": "2026-06-30", "requestType": "PERIODIC",
+    },
+    "settlement_credit": {
+        "startDate": "2025-07-01", "endDate": "2026-06-30", "externalAccountId": "0098765432",
+        "externalMeteredServiceId": "EXTMS2", "customerSettlementId": "88000001", "description": "Summer savings",
+        "lineSequence": "1", "lineType": "KWH_AVOIDED", "eventId": "4011", "quantity": "33.000000", "uom": "KWH",
+        "unitPrice": "0.350000", "amount": "-11.55", "currency": "USD",
+    },
 }  # fmt: skip
 
 

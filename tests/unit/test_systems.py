@@ -21,16 +21,31 @@ def loaded(tmp_path: Path, text: str) -> systems.Systems:
 
 def test_the_shipped_file_is_good() -> None:
     shipped = systems.load(systems.DEFAULT_FILE)
-    assert len(shipped.flows) == 7
+    assert len(shipped.flows) == 26
     for endpoint in shipped.endpoints.values():
         operation_of(endpoint)
 
 
-@pytest.mark.parametrize(("profile", "on"), [("23C", 7), ("26.4", 2), ("all", 7)])
+@pytest.mark.parametrize(("profile", "on"), [("23C", 19), ("26.4", 21), ("all", 26)])
 def test_a_profile_switches_flows_by_release(monkeypatch: pytest.MonkeyPatch, profile: str, on: int) -> None:
     monkeypatch.setenv("DRBRIDGE_PROFILE", profile)
     found = systems.load(systems.DEFAULT_FILE)
     assert sum(found.is_on(flow) for flow in found.flows.values()) == on
+
+
+@pytest.mark.parametrize(
+    ("profile", "operation", "method"),
+    [("all", "post_acknowledgement", "POST"), ("26.4", "post_acknowledgement", "POST"),
+     ("23C", "update_sync_request_message", "PATCH")],
+)  # fmt: skip
+def test_an_endpoint_is_what_it_is_in_the_installations_release(
+    monkeypatch: pytest.MonkeyPatch, profile: str, operation: str, method: str
+) -> None:
+    monkeypatch.setenv("DRBRIDGE_PROFILE", profile)
+    endpoint = systems.load(systems.DEFAULT_FILE).endpoints["dacs_acknowledgement"]
+    assert (endpoint.operation, endpoint.method) == (operation, method)
+    assert endpoint.path.endswith("{syncRequestId}") == (profile == "23C")
+    assert endpoint.connection == "dacs_rest", "what the release does not say stays"
 
 
 def test_one_outcome_file_belongs_to_two_flows() -> None:
@@ -65,6 +80,8 @@ def test_what_was_dealt_with_or_belongs_to_others_is_left_alone(name: str) -> No
         ('profile = "all"', 'profile = "27"'),
         ("[site]", "[site"),
         ('title = "Device scores', 'tittle = "Device scores'),
+        ('.release."23C"]', '.release."22C"]'),
+        ('message = "event_status"', 'message = "event_statuses"'),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_words(tmp_path: Path, old: str, new: str) -> None:
@@ -95,3 +112,20 @@ def test_an_endpoint_that_cannot_be_asked_is_not_configured_to_be() -> None:
     endpoint = systems.load(systems.DEFAULT_FILE).endpoints["derms_acks"].model_copy(update={"unknown": "query"})
     with pytest.raises(Misconfigured):
         operation_of(endpoint)
+
+
+@pytest.mark.parametrize(("after", "why"), [
+    ('{ C1-DSPIL = "C1-NONE" }', "'C1-NONE' is not one of its prefixes"),
+    ('{ C1-DSPIL = "C1-DCTIL", C1-DCTIL = "C1-DSPIL" }', "would have to wait for itself"),
+])  # fmt: skip
+def test_an_order_of_files_is_of_its_files_and_has_a_beginning(tmp_path: Path, after: str, why: str) -> None:
+    line = next(each for each in SHIPPED.splitlines() if each.startswith("after = "))
+    with pytest.raises(Misconfigured) as told:
+        loaded(tmp_path, SHIPPED.replace(line, f"after = {after}", 1))
+    assert why in told.value.detail
+
+
+def test_a_file_goes_after_all_kinds_before_it() -> None:
+    flow = systems.load(systems.DEFAULT_FILE).flow("ccs_dacs_customers")
+    assert flow.goes_after("C1-DMSEX_0033_00.csv.zip") == ("C1-DSPEX", "C1-DCTEX")
+    assert flow.goes_after("C1-DCTIL_0033_00.csv") == flow.goes_after("other.csv") == ()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import polars as pl
 from drbridge.checks.hashed import Hashed
 from drbridge.checks.header import judge_header
 from drbridge.checks.keys import Excluded, Keys
+from drbridge.checks.overlaps import Overlaps
 from drbridge.checks.report import FileReport, Limits
 from drbridge.checks.rows import Judged, Layout, judge
 from drbridge.checks.spool import Reject, Spool
@@ -78,7 +81,9 @@ class FileCheck:
         self._header, self._columns = b"", tuple[str, ...]()
         self._refusal: BadInput | None = None
         self._dates: list[datetime] = []
+        self._sums: dict[str, Decimal] = {}
         self._keys = Keys(contract.identity, workdir / "keys")
+        self._periods = Overlaps(contract.periods, workdir / "periods") if contract.periods else None
         self._problems = Spool(workdir / "problems.csv")
         self._warnings = Spool(workdir / "warnings.csv")
         self._excluded = Excluded(np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, np.int64))
@@ -103,6 +108,8 @@ class FileCheck:
             self._finish(open_file)
         finally:
             self._keys.close()
+            if self._periods is not None:
+                self._periods.close()
             self._problems.close()
             self._warnings.close()
 
@@ -111,7 +118,8 @@ class FileCheck:
             if stretch.header is not None:
                 self._take_header(stretch)
                 continue
-            layout = Layout(self.contract, self._columns, self._delimiter, self._now)
+            names = self.contract.names_within(self._columns)
+            layout = Layout(self.contract, names, self._delimiter, self._now)
             judged = judge(stretch.records, layout, stretch.first_line)
             self._rows += len(stretch.records)
             cut_off = None if stretch.ends_with_line else self._cut_off(stretch, judged)
@@ -161,6 +169,10 @@ class FileCheck:
         frame = judged.accepted.drop("record").insert_column(0, lines)
         self._accepted += frame.height
         self._keys.add(frame)
+        if self._periods is not None:
+            self._periods.add(frame)
+        for per, amount in self.contract.sums(frame).items():
+            self._sums[per] = self._sums.get(per, Decimal()) + amount
         for warning in self.contract.warnings_of(frame):
             self._warnings.add(warning)
         moment = self.contract.business_at(frame)
@@ -173,22 +185,35 @@ class FileCheck:
         if self._refusal is not None:
             return
         self._excluded = self._keys.resolve()
-        if self._excluded.conflict.size:
-            found = self._conflicts(open_file)
+        if self._periods is not None:
+            lost = self._excluded.frame()["line"].to_numpy()
+            self._excluded = replace(self._excluded, overlaps=self._periods.resolve(lost))
+        if self._excluded.refused.size:
+            found = self._refused_for_others(open_file)
             self._problems = self._problems.merged(self.workdir / "rejects.csv", found)
 
-    def _conflicts(self, open_file: OpenFile) -> Iterator[Reject]:
-        """Every row in conflict, as it came: the one thing for which a file is opened again."""
-        wanted = self._excluded.conflicts()
-        field = ", ".join(self.contract.key)
-        lines = np.sort(self._excluded.conflict)
+    def _told(self) -> Iterator[Problem]:
+        """What is wrong with rows because of others, in the order of lines."""
+        key, start = ", ".join(self.contract.key), self.contract.periods.start if self.contract.periods else ""
+        conflicts = (
+            Problem(line, key, "conflicting_duplicate", f"the same key with other values is on {others}")
+            for line, others in self._excluded.conflicts()
+        )
+        overlaps = (
+            Problem(each.line, start, "overlap", f"its period begins before that of line {each.earlier_line} ends")
+            for each in self._excluded.overlaps
+        )
+        yield from heapq.merge(conflicts, overlaps, key=lambda problem: problem.line)
+
+    def _refused_for_others(self, open_file: OpenFile) -> Iterator[Reject]:
+        """Every row refused because of others, as it came: the one thing for which a file is opened again."""
+        told, lines = self._told(), self._excluded.refused
         with ThreadPoolExecutor(1) as worker, open_file() as chunks:
             source = Hashed(chunks, self.limits.max_bytes, worker)
             try:
                 for stretch in self._stretches(iter(source)):
-                    for row, (line, others) in zip(stretch.rows_at(lines), wanted, strict=False):
-                        text = f"the same key with other values is on {others}"
-                        yield Problem(line, field, "conflicting_duplicate", text), row
+                    for row, problem in zip(stretch.rows_at(lines), told, strict=False):
+                        yield problem, row
             except BadInput as error:
                 raise _changed() from error
             if source.drain() != self._sha256:
@@ -197,7 +222,7 @@ class FileCheck:
     def report(self) -> FileReport:
         """What the check found, once `blocks` has been read to its end."""
         refused_whole = self._refusal is not None
-        lost = self._excluded.duplicate.size + self._excluded.conflict.size
+        lost = self._excluded.duplicate.size + self._excluded.refused.size
         accepted = 0 if refused_whole else self._accepted - lost
         duplicate = int(self._excluded.duplicate.size)
         return FileReport(
@@ -216,6 +241,7 @@ class FileCheck:
             rejects_path=self._problems.path,
             excluded=self._excluded.frame(),
             business_at=self._dates[0] if self._dates and not refused_whole else None,
+            sums=dict(self._sums),
             _problems=self._problems,
             _warnings=self._warnings,
         )

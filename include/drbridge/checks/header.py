@@ -28,13 +28,14 @@ def judge_header(names: Sequence[str], contract: Contract) -> BadInput | None:
 def _faults(names: Sequence[str], contract: Contract) -> Iterator[tuple[str, str, str]]:
     """Everything wrong with a header: the code, what it does, and what to do about it."""
     if double := [name for name, count in Counter(names).items() if count > 1]:
-        yield "double_column", f"names {_listed(double)} more than once", "remove the repetition"
+        told = [name if contract.knows(name) or not contract.personal else "(a column not agreed)" for name in double]
+        yield "double_column", f"names {_listed(told)} more than once", "remove the repetition"
     if missing := contract.lacking(names):
         yield "missing_column", f"lacks {_listed(missing)}", "add what is missing"
     if beyond := contract.beyond(names):
         text = f"names {_listed(beyond)}: more intervals than the {MOST_INTERVALS:,} that are taken"
         yield "too_many_intervals", text, "cut the period into several files, or use longer intervals"
-    if unknown := [name for name in names if not contract.knows(name)]:
+    if not contract.takes_others and (unknown := [name for name in names if not contract.knows(name)]):
         yield "unknown_column", f"names {_listed(unknown)}, which is not agreed", "remove or rename it"
 
 

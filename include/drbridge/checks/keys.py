@@ -6,13 +6,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-PARTITIONS = 64
+from drbridge.checks.overlaps import Overlap
+from drbridge.checks.partitions import Partitions
+
 PIECE = 200_000
 ENTRY = np.dtype([("high", np.uint64), ("low", np.uint64), ("row", np.uint64), ("line", np.uint32)])
 KEY = ["high", "low"]
@@ -28,16 +29,27 @@ class Excluded:
         duplicate: lines that repeat an earlier row word for word.
         conflict: lines whose key another row has with other fields, key by key.
         bounds: where in `conflict` the lines of each key begin, and the end.
+        overlaps: rows whose period an earlier one has claimed, in the order of lines.
     """
 
     duplicate: Lines
     conflict: Lines
     bounds: npt.NDArray[np.int64]
+    overlaps: Sequence[Overlap] = ()
+
+    @property
+    def refused(self) -> Lines:
+        """Lines that are refused because of others, in order."""
+        return np.sort(np.concatenate([self.conflict, self._overlapping]))
+
+    @property
+    def _overlapping(self) -> Lines:
+        return np.array([each.line for each in self.overlaps], np.uint32)
 
     def frame(self) -> pl.DataFrame:
-        """`line` and `reason` (duplicate | conflict), in the order of lines."""
-        kind = pl.Enum(["duplicate", "conflict"])
-        parts = [(self.duplicate, "duplicate"), (self.conflict, "conflict")]
+        """`line` and `reason` (duplicate | conflict | overlap), in the order of lines."""
+        kind = pl.Enum(["duplicate", "conflict", "overlap"])
+        parts = [(self.duplicate, "duplicate"), (self.conflict, "conflict"), (self._overlapping, "overlap")]
         return pl.concat(
             pl.DataFrame({"line": pl.Series(lines, dtype=pl.UInt32)}).with_columns(pl.lit(why, kind).alias("reason"))
             for lines, why in parts
@@ -68,9 +80,8 @@ class Keys:
 
     def __init__(self, key: Sequence[pl.Expr], folder: Path) -> None:
         self.key = list(key)
-        self.folder = folder
         self._seeds = [secrets.randbits(63) for _ in range(3)]
-        self._files: list[IO[bytes]] = []
+        self._waiting = Partitions(folder)
 
     def add(self, frame: pl.DataFrame) -> None:
         """Notes the keys of accepted rows (`line` and the columns of the file)."""
@@ -82,33 +93,19 @@ class Keys:
         entries["low"] = keys.hash_rows(seed=self._seeds[1]).to_numpy()
         entries["row"] = frame.drop("line").hash_rows(seed=self._seeds[2]).to_numpy()
         entries["line"] = frame["line"].to_numpy()
-        part = (entries["high"] >> np.uint64(58)).astype(np.uint8)
-        entries = entries[np.argsort(part, kind="stable")]
-        bounds = np.concatenate(([0], np.cumsum(np.bincount(part, minlength=PARTITIONS))))
-        for number, file in enumerate(self._opened()):
-            file.write(entries[bounds[number] : bounds[number + 1]].tobytes())
-
-    def _opened(self) -> list[IO[bytes]]:
-        if not self._files:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._files = [(self.folder / f"{number:02d}").open("wb") for number in range(PARTITIONS)]
-        return self._files
+        self._waiting.write(entries)
 
     def close(self) -> None:
         """Removes what waits on disk."""
-        for file in self._files:
-            file.close()
-            Path(file.name).unlink(missing_ok=True)
-        self._files = []
+        self._waiting.close()
 
     def resolve(self) -> Excluded:
         """Which rows are not taken: the repetitions of equal rows, and every row of a key with different rows."""
         duplicates, conflicts, sizes = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], [np.zeros(1, np.int64)]
-        for file in self._files:
-            file.flush()
-            repeated = _repeated(Path(file.name))
+        for path in self._waiting.paths():
+            repeated = _repeated(path)
             if repeated.height:
-                duplicate, conflict = _excluded(Path(file.name), repeated)
+                duplicate, conflict = _excluded(path, repeated)
                 duplicates.append(duplicate.to_numpy())
                 conflicts.append(conflict["line"].to_numpy())
                 sizes.append(conflict["key"].rle().struct.field("len").to_numpy())

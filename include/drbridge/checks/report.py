@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -54,9 +55,10 @@ class FileReport:
         first_problems: the first 100, in the order of lines.
         rejects_path: a CSV of all refused rows: line, field, code, text, row (as it came, beside its first problem);
             a list that would be too long ends early and says so.
-        excluded: lines that came in a block and turned out at the end to be duplicates or in conflict
-            (columns `line`, `reason`: duplicate | conflict), sorted by line.
+        excluded: lines that came in a block and turned out at the end not to be taken
+            (columns `line`, `reason`: duplicate | conflict | overlap), sorted by line.
         business_at: the moment whose UTC day the file belongs to, by its content.
+        sums: what the amounts come to of all rows that are good each for itself, where the contract adds any up.
     """
 
     sha256: str
@@ -74,6 +76,7 @@ class FileReport:
     rejects_path: Path
     excluded: pl.DataFrame
     business_at: datetime | None
+    sums: dict[str, Decimal]
     _problems: Spool = field(repr=False)
     _warnings: Spool = field(repr=False)
 

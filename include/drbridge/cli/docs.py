@@ -56,9 +56,10 @@ def flows_page() -> str:
 def _wiring(flow: Flow, stores: dict[str, Store]) -> str:
     to = ", ".join(f"`{name}`" + (f" ({stores[name].url})" if name in stores else "") for name in flow.deliver)
     prefixes = ", ".join(f"`{prefix}*` ({noun})" for prefix, noun in flow.prefixes.items())
+    what = f"from `{flow.source}`, files {prefixes}" if flow.source else f"messages `{flow.message}` of the inbox"
     answer = f" · answers to `{flow.answer}`" if flow.answer else ""
     releases = ", ".join(sorted(flow.profiles))
-    return f"\n*As shipped:* from `{flow.source}`, files {prefixes} · to {to}{answer} · releases {releases}\n"
+    return f"\n*As shipped:* {what} · to {to}{answer} · releases {releases}\n"
 
 
 def cli_page() -> str:

@@ -7,14 +7,19 @@ import re
 from collections.abc import Iterator
 
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from pydantic.fields import FieldInfo
 
+from drbridge.settings import Compare, Difference, Keep, Lookups
 from drbridge.systems import Endpoint, Flow, Notify, Site, Store
 
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[site]": (Site, "The whole installation."),
+    "[site.lookups]": (Lookups, "Words that the other systems write differently; each is a table of its own."),
     "[notify]": (Notify, "Who is told what (docs/notify.md)."),
+    "[keep]": (Keep, "How long `housekeeping` leaves things, in days after they are settled."),
+    "[compare]": (Compare, "What the daily `reconcile` compares besides the ledger."),
     "[endpoints.<name>]": (Endpoint, "One REST operation of another system."),
+    '[endpoints.<name>.release."23C"]': (Difference, "What is different at an endpoint in one release."),
     "[stores.<name>]": (Store, "A folder or bucket prefix that files are delivered to."),
     "[flows.<name>]": (Flow, "One flow; its name is the id of its DAG."),
 }
@@ -74,7 +79,7 @@ def _rows(model: type[BaseModel]) -> Iterator[str]:
     told = explained_in(model)
     for name, each in model.model_fields.items():
         if name != "name":
-            yield f"| `{name}` | {_default(each.default)} | {told[name]} |\n"
+            yield f"| `{name}` | {_default(each)} | {told[name]} |\n"
 
 
 def explained_in(model: type[BaseModel]) -> dict[str, str]:
@@ -84,7 +89,8 @@ def explained_in(model: type[BaseModel]) -> dict[str, str]:
     return {name: " ".join(text.split()).rstrip(".") for name, text in entries}
 
 
-def _default(value: object) -> str:
-    if value is PydanticUndefined:
+def _default(setting: FieldInfo) -> str:
+    if setting.is_required():
         return "must be given"
-    return "" if value is None else f"`{value}`"
+    value = setting.get_default(call_default_factory=True)
+    return "" if value in (None, "", {}) or isinstance(value, BaseModel) else f"`{value}`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drbridge.contracts import (
+    customers,
     device_reservation,
     device_score,
     enrollment_ack,
@@ -11,6 +12,9 @@ from drbridge.contracts import (
     kw_drop,
     kwh_avoided,
     load_forecast,
+    network_location,
+    settlement_credit,
+    settlement_request,
 )
 from drbridge.contracts.aggregator import Aggregator
 from drbridge.contracts.contract import Column, Contract
@@ -34,10 +38,12 @@ from drbridge.contracts.program_rules import ProgramRules
 from drbridge.contracts.unavailability import Unavailability
 
 CONTRACTS: dict[str, Contract] = {
-    each.CONTRACT.noun: each.CONTRACT
-    for each in (
-        device_score, enrollment_sync, enrollment_ack, device_reservation, event_outcome, load_forecast, kwh_avoided,
-        kw_drop,
+    contract.noun: contract
+    for contract in (
+        device_score.CONTRACT, enrollment_sync.CONTRACT, enrollment_ack.CONTRACT, device_reservation.CONTRACT,
+        event_outcome.CONTRACT, load_forecast.CONTRACT, kwh_avoided.CONTRACT, kw_drop.CONTRACT,
+        network_location.CONTRACT, *customers.CONTRACTS,
+        settlement_request.CONTRACT, settlement_credit.CONTRACT,
     )
 }  # fmt: skip
 
@@ -46,8 +52,10 @@ MESSAGES: dict[str, type[Message]] = {
     for each in (
         EnrollmentRequest, EnrollmentChange, EnrollmentAckMessage, DeviceStatusCheck, DeviceStatusAck, EventStatus,
         DeviceReservation, ProgramRules, ProgramRulesAck, Aggregator, AggregatorAck, EventOptOut, Unavailability,
-        CustomersAck, PostedFile,
+        CustomersAck,
     )
 }  # fmt: skip
+# What the inbox keeps: a file that came by itself has a message of our own around it.
+KEPT: dict[str, type[Message]] = {**MESSAGES, PostedFile.noun: PostedFile}
 
-__all__ = ["CODES", "CONTRACTS", "MESSAGES", "Column", "Contract", "Message", "Problem"]
+__all__ = ["CODES", "CONTRACTS", "KEPT", "MESSAGES", "Column", "Contract", "Message", "Problem"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cached_property
 from itertools import compress
 from typing import Any, Literal, cast
@@ -17,8 +18,9 @@ import polars as pl
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from drbridge.contracts.across import Periods, Totals
 from drbridge.contracts.kinds import Instant, Kind
-from drbridge.contracts.problems import Flaw, Problem
+from drbridge.contracts.problems import CODES, Flaw, Problem
 from drbridge.contracts.rows import Row, kind_of
 
 Mask = npt.NDArray[np.bool_]
@@ -68,9 +70,13 @@ class Contract:
         prefixes: how file names start.
         model: the row model; what it accepts is accepted.
         key: columns that name the thing a row is about; unique within a file.
-        dated: where the business date stands in the content.
+        dated: where the business date stands in the content, if it does.
         date_in_name: reads the business date from a file's name, where names carry it.
         empty_is_refused: a file without rows is an error of the sender.
+        kept: columns that are kept in staging whatever becomes of the file, besides its key and every id.
+        periods: times that must not overlap between rows about one thing.
+        totals: amounts that the sender's control record sums up.
+        personal: rows are about people, so no problem text ever says what stands in one.
     """
 
     noun: str
@@ -78,10 +84,14 @@ class Contract:
     prefixes: tuple[str, ...]
     model: type[Row]
     key: tuple[str, ...]
-    dated: Dated
+    dated: Dated | None = None
     date_in_name: Callable[[str], datetime | None] = field(default=lambda _: None)
     warnings: tuple[Warn, ...] = ()
     empty_is_refused: bool = False
+    kept: tuple[str, ...] = ()
+    periods: Periods | None = None
+    totals: Totals | None = None
+    personal: bool = False
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -110,16 +120,28 @@ class Contract:
         return tuple(self.by_name[name].kind.identity(pl.col(name)).alias(name) for name in self.key)
 
     def lacking(self, names: Sequence[str]) -> list[str]:
-        """Required columns that a header with these names does not have."""
-        return [each.name for each in self.columns if each.required and each.name not in names]
+        """Columns that a header with these names does not have and must: required ones, and those of the key."""
+        needed = [each.name for each in self.columns if each.required or each.name in self.key]
+        return [name for name in needed if name not in names]
 
     def beyond(self, names: Sequence[str]) -> list[str]:
         """Columns of a header with these names that are known and are more than is taken."""
         return []
 
     def knows(self, name: str) -> bool:
-        """Whether a header may have this column."""
+        """Whether a column of this name is agreed."""
         return name in self.by_name
+
+    @property
+    def takes_others(self) -> bool:
+        """Whether a header may name columns beyond those that are agreed; they travel untouched."""
+        return self.model.model_config.get("extra") == "ignore"
+
+    def names_within(self, names: Sequence[str]) -> tuple[str, ...]:
+        """What the columns of a header are called while the file is checked: those not agreed by their number."""
+        if not self.takes_others:
+            return tuple(names)
+        return tuple(name if self.knows(name) else f"other {number}" for number, name in enumerate(names, 1))
 
     def business_at_from_name(self, name: str) -> datetime | None:
         """The moment whose UTC day a file belongs to, if its name says it."""
@@ -127,7 +149,7 @@ class Contract:
 
     def business_at(self, frame: pl.DataFrame) -> datetime | None:
         """The moment whose UTC day accepted rows belong to, or None when none of them says it."""
-        if self.dated.column not in frame.columns:
+        if self.dated is None or self.dated.column not in frame.columns:
             return None
         value = pl.col(self.dated.column)
         extreme = value.max() if self.dated.by == "latest" else value.min()
@@ -136,9 +158,16 @@ class Contract:
         moments = [Instant().parse(text) for text in texts]
         return self.further(moments) if moments else None
 
+    def sums(self, frame: pl.DataFrame) -> dict[str, Decimal]:
+        """What the amounts of accepted rows come to, exactly, by what they are added up by."""
+        if self.totals is None:
+            return {}
+        groups = frame.group_by(self.totals.per).agg(pl.col(self.totals.amount))
+        return {per: _sum(amounts) for per, amounts in groups.iter_rows()}
+
     def further(self, moments: Sequence[datetime]) -> datetime:
         """The one of several moments that dates a file."""
-        return max(moments) if self.dated.by == "latest" else min(moments)
+        return min(moments) if self.dated and self.dated.by == "earliest" else max(moments)
 
     def surely_good(self, frame: pl.DataFrame, now: datetime) -> Mask:
         """For each row, whether the model would accept it for certain; the others must be judged one by one.
@@ -175,9 +204,16 @@ class Contract:
         try:
             self.model.model_validate(fields, context={"now": now})
         except ValidationError as error:
-            return [found for each in error.errors(include_url=False, include_input=False)
-                    for found in self._problems(line, each)]  # fmt: skip
+            found = [each for told in error.errors(include_url=False, include_input=False)
+                     for each in self._problems(line, told)]  # fmt: skip
+            return [self._discreet(each) for each in found] if self.personal else found
         return []
+
+    def _discreet(self, problem: Problem) -> Problem:
+        """The same problem in words that are the same for every row."""
+        column = self.by_name.get(problem.field)
+        rule = f"; agreed is: {column.kind.describe()}" if column else ""
+        return replace(problem, text=CODES[problem.code].meaning + rule)
 
     def _problems(self, line: int, error: ErrorDetails) -> list[Problem]:
         flaws: list[Flaw] = error.get("ctx", {}).get("flaws", [])
@@ -197,6 +233,10 @@ def _warned(warning: Warn, frame: pl.DataFrame) -> Iterator[Problem]:
         first, *others = compress(told.columns[1:], flags)
         more = f" (as in {len(others)} more)" if others else ""
         yield Problem(line, first, warning.code, warning.text + more)
+
+
+def _sum(amounts: Sequence[str]) -> Decimal:
+    return sum(map(Decimal, amounts), Decimal())
 
 
 _STAMP = re.compile(r"(?<![0-9])([0-9]{8}T[0-9]{6})Z(?![0-9A-Za-z])")

@@ -50,10 +50,6 @@ class DeviceReservation(Message):
         return self
 
     @property
-    def number(self) -> str:
-        return self.message_id
-
-    @property
     def happened_at(self) -> datetime:
         """The start of the stage: the message does not say when it was sent."""
         return self.event_start_date_time

@@ -27,14 +27,11 @@ class DeviceStatusCheck(Message):
     noun: ClassVar[str] = "device_status_check"
     title: ClassVar[str] = "Device status check"
     frame: ClassVar[str] = "sendDetails"
+    numbered_by: ClassVar[str] = "communication_id"
 
     communication_id: Annotated[str, Field(min_length=1, max_length=30, serialization_alias="dacsMessageId")]
     device_info: DeviceInfo = Field(serialization_alias="DeviceInfo")
     sent_at: SentAt
-
-    @property
-    def number(self) -> str:
-        return self.communication_id
 
     @property
     def happened_at(self) -> datetime:

@@ -81,6 +81,7 @@ class EnrollmentChange(Message):
     noun: ClassVar[str] = "enrollment_change"
     title: ClassVar[str] = "Enrollment change"
     frame: ClassVar[str] = "sendDetails"
+    numbered_by: ClassVar[str] = "sync_request_id"
 
     sync_request_id: SyncRequestId = Field(serialization_alias="dacsMessageId")
     action: Literal["ENROLL", "UNENROLL", "DEVICE_CHANGE"]
@@ -98,10 +99,6 @@ class EnrollmentChange(Message):
         elif not self.location_info.controllable_devices:
             raise ValueError(f"{self.action} needs at least one device in locationInfo.controllableDevices")
         return self
-
-    @property
-    def number(self) -> str:
-        return self.sync_request_id
 
     @property
     def happened_at(self) -> datetime:

@@ -109,10 +109,6 @@ class EnrollmentRequest(Message):
     requests: Annotated[tuple[Request, ...], Field(min_length=1, max_length=MOST_REQUESTS)]
 
     @property
-    def number(self) -> str:
-        return self.message_id
-
-    @property
     def happened_at(self) -> datetime:
         return self.sent_at
 

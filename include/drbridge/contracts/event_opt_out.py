@@ -27,10 +27,6 @@ class EventOptOut(Message):
     reason: Text254 | None = None
 
     @property
-    def number(self) -> str:
-        return self.message_id
-
-    @property
     def happened_at(self) -> datetime:
         return self.opt_out_date_time
 

@@ -90,6 +90,12 @@ def to_post_outcome_list(
     return {"postOutcomeList": [to_post_outcome(fields, event_key) for fields in rows]}
 
 
+def to_post_outcome_of_event(fields: Mapping[str, str | None], event_key: Literal["stage", "event"]) -> dict[str, Any]:
+    """The body of Post Event Outcome as release 23A takes it: the event at the root, and one row a call."""
+    item = to_post_outcome(fields, event_key)
+    return {"eventExternalIdentifier": item.pop("eventExternalIdentifier"), "postOutcomeList": [item]}
+
+
 CONTRACT = Contract(
     noun="event_outcome",
     title="Event outcomes",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import StringConstraints, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from drbridge.contracts.message import Body, Key, Message, Moment, Part, entity_of, filled, iso
 
@@ -39,7 +40,7 @@ class EventStatus(Message):
     end_date_time: Moment | None = None
     cancel_reason: Annotated[str, StringConstraints(max_length=LONGEST_REASON)] = ""
     sent_at: Moment
-    stages: tuple[Key, ...] = ()
+    stages: SkipJsonSchema[tuple[Key, ...]] = ()
 
     @model_validator(mode="after")
     def _scheduled_says_what_and_when(self) -> Self:
@@ -53,10 +54,6 @@ class EventStatus(Message):
         if start is not None and end is not None and end - start < timedelta(seconds=1):
             raise ValueError("endDateTime is not after startDateTime")
         return self
-
-    @property
-    def number(self) -> str:
-        return self.message_id
 
     @property
     def happened_at(self) -> datetime:
@@ -120,4 +117,13 @@ def to_action_program_event(message: EventStatus, part: int, event_key: EventKey
         "eventExternalIdentifier": message.stage_of(part) if event_key == "stage" else message.event_id,
         "action": ACTIONS[message.stage_status],
         "cancelReason": message.cancel_reason if message.stage_status == "CANCELED" else None,
+    })
+
+
+def to_pre_event_cancellation(message: EventStatus) -> Body:
+    """The body of Pre-Event Cancellation (23A): an event that will not take place."""
+    return filled({
+        "externalEventIdentifier": message.event_id,
+        "messageId": message.message_id,
+        "cancellationMessageText": message.cancel_reason,
     })

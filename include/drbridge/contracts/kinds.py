@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 LONGEST_SHOWN = 40
 _DIGITS = re.compile("[0-9]+")
 _INTEGER = re.compile("-?[0-9]+")
+_CURRENCY = re.compile("[A-Z]{3}")
 _NUMBER = re.compile(r"-?(?:([0-9]+)(?:\.([0-9]+))?|\.([0-9]+))")
 
 
@@ -187,6 +188,9 @@ class Integer(Kind):
         sign = "-?" if self.smallest <= -(10**sure - 1) else ""
         return value.str.contains(rf"\A{sign}{digits}\z")
 
+    def identity(self, value: pl.Expr) -> pl.Expr:
+        return value.str.replace(r"\A(-?)0+([0-9])", "${1}${2}").replace("-0", "0")
+
     def describe(self) -> str:
         if self.among:
             return "one of " + ", ".join(map(str, self.among))
@@ -227,6 +231,22 @@ class Number(Kind):
     def describe(self) -> str:
         least = ", at least 0" if self.at_least_zero else ""
         return f"decimal({self.precision},{self.scale}){least}"
+
+
+@dataclass(frozen=True)
+class Currency(Kind):
+    """A currency, as ISO 4217 writes it; which of them exist is not looked up."""
+
+    def parse(self, text: str) -> str:
+        if not _CURRENCY.fullmatch(text):
+            raise refusal("not_in_list", f"{shown(text)} is not a currency such as USD")
+        return text
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.str.contains(r"\A[A-Z]{3}\z")
+
+    def describe(self) -> str:
+        return "currency, three capital letters as in ISO 4217"
 
 
 PLAIN = Number(30, 12)
@@ -276,6 +296,29 @@ class Instant(Kind):
 
     def describe(self) -> str:
         return "date and time with offset, ISO 8601"
+
+
+_DAY = re.compile("([0-9]{4})-([0-9]{2})-([0-9]{2})")
+
+
+@dataclass(frozen=True)
+class Day(Kind):
+    """A day of the calendar at the utility, as in `2026-07-14`; it has no time zone."""
+
+    def parse(self, text: str) -> date:
+        found = _DAY.fullmatch(text)
+        if not found:
+            raise refusal("not_a_day", f"{shown(text)} is not a date as in 2026-07-14")
+        try:
+            return date(int(found[1]), int(found[2]), int(found[3]))
+        except ValueError as error:
+            raise refusal("no_such_time", f"{shown(text)} does not exist: {error}") from None
+
+    def fast(self, value: pl.Expr) -> pl.Expr:
+        return value.str.contains(rf"\A{_FAST_DAY}\z")
+
+    def describe(self) -> str:
+        return "date, ISO 8601"
 
 
 def epoch_seconds(moment: pl.Expr) -> pl.Expr:

@@ -97,16 +97,18 @@ class Message(Member):
         noun: its name in systems.toml, in the ledger, in the path of the inbox.
         title: what it is, for the pages that describe it.
         frame: the member that some senders put around it; empty when none does.
+        numbered_by: the field that holds the sender's own number of the message.
     """
 
     noun: ClassVar[str]
     title: ClassVar[str]
     frame: ClassVar[str] = ""
+    numbered_by: ClassVar[str] = "message_id"
 
     @property
     def number(self) -> str:
         """The sender's own number of the message: one number, one content."""
-        raise NotImplementedError
+        return str(getattr(self, self.numbered_by))
 
     @property
     def happened_at(self) -> datetime:

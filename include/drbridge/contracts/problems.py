@@ -79,6 +79,11 @@ CODES: dict[str, Code] = {
     "conflicting_duplicate": Code(
         "row", "rows with the same key say different things, so none is taken", "send one row per key"
     ),
+    "overlap": Code(
+        "row", "its period overlaps that of another row about the same thing", "end the one before the other begins"
+    ),
+    "not_allowed_here": Code("row", "an agreed code that does not go with the rest of the row", "correct the row"),
+    "not_a_day": Code("row", "not a date as in 2026-07-14", "write it in ISO 8601"),
     "and_more": Code(
         "row", "more is wrong with this row, or with the rows from here on, than is listed",
         "correct what is listed, and check again",
@@ -104,6 +109,9 @@ CODES: dict[str, Code] = {
     "too_many_intervals": Code(
         "file", "the header names more interval columns than are taken",
         "cut the period into several files, or use longer intervals",
+    ),
+    "totals_differ": Code(
+        "file", "the file is not what its control record says", "have file and control record written again"
     ),
     "open_quote": Code("file", "a quote is opened and never closed", "close it and send the file again"),
     "cut_off": Code("file", "the last line is not complete", "send the file again, to its end"),

@@ -59,6 +59,7 @@ class ProgramRules(Message):
 
     noun: ClassVar[str] = "program_rules"
     title: ClassVar[str] = "Program rules"
+    numbered_by: ClassVar[str] = "sync_request_id"
 
     sync_request_id: SyncRequestId = Field(serialization_alias="dacsMessageId")
     change_date_time: Moment = Field(exclude=True)
@@ -75,10 +76,6 @@ class ProgramRules(Message):
     def _ends_after_it_starts(self) -> Self:
         need_order(self.start_date, self.end_date, ("startDate", "endDate"))
         return self
-
-    @property
-    def number(self) -> str:
-        return self.sync_request_id
 
     @property
     def happened_at(self) -> datetime:

@@ -34,10 +34,6 @@ class Unavailability(Message):
         return self
 
     @property
-    def number(self) -> str:
-        return self.message_id
-
-    @property
     def happened_at(self) -> datetime:
         return self.sent_at
 

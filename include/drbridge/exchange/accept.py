@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from drbridge.contracts import MESSAGES, Message
+from drbridge.contracts import KEPT, Message
 from drbridge.contracts.event_status import EventStatus
 from drbridge.errors import Misconfigured
+from drbridge.exchange import answered
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.seal import Seal, opened
 from drbridge.ledger import messages
@@ -58,7 +59,7 @@ def read(noun: str, data: Any, caller: str, file_name: str = "") -> Post:
     Raises:
         pydantic.ValidationError: it is not as agreed.
     """
-    kind = MESSAGES[noun]
+    kind = KEPT[noun]
     inside = kind.unwrapped(data)
     message = kind.model_validate(inside)
     return Post(message, inside, caller, file_name)
@@ -98,6 +99,7 @@ def accept(desk: Desk, posts: Sequence[Post]) -> list[Receipt]:
                 _write(tx, letters)
             letters.append(_letter(desk, tx, post))
         _write(tx, letters)
+        answered.note(tx, [post.message for post, receipt in zip(posts, receipts, strict=True) if receipt.is_new])
     return receipts
 
 
@@ -160,6 +162,6 @@ def _with_its_stages(tx: Tx, seal: Seal, message: EventStatus) -> EventStatus:
     group = _group(message)
     if message.stage_id is not None or group is None:
         return message.model_copy(update={"stages": ()})
-    before = (opened(seal, row.noun, row.sealed) for row in messages.belonging_to(tx, group))
+    before = (opened(seal, row.noun, row.sealed) for row in messages.belonging_to(tx, group) if row.sealed)
     stages = {each.stage_id: None for each in before if isinstance(each, EventStatus) and each.stage_id}
     return message.model_copy(update={"stages": tuple(stages)})

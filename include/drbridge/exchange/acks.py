@@ -88,7 +88,7 @@ def owe_answer(tx: Tx, intake_id: int, flow: Flow, business_at: float) -> None:
         delivery_id, generation = deliveries.again(tx, intake_id, flow.name, flow.answer)
         parcels.retire(tx, [row.id for row in parcels.of_delivery(tx, delivery_id)])
     intake = intakes.by_id(tx, intake_id)
-    parcels.add(tx, delivery_id, intake.sha256 + intake.name_key, flow.answer, [Span(0, 0, 1)], generation, entity="")
+    parcels.add(tx, delivery_id, intake.sha256 + intake.name_key, flow.answer, [Span(0, 0, 1, "")], generation)
 
 
 def withdraw_answer(tx: Tx, intake_id: int, flow: Flow) -> None:

@@ -12,7 +12,7 @@ from drbridge.exchange.acks import settle, withdraw_answer
 from drbridge.exchange.cutting import Age, overtaken_lines, rows_left
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.operations import operation_of
-from drbridge.ledger import deliveries, parcels, queue
+from drbridge.ledger import deliveries, messages, parcels, queue
 from drbridge.ledger.database import Tx
 from drbridge.ledger.parcels import Claim, Span
 from drbridge.ledger.states import DeliveryState, ParcelState
@@ -67,10 +67,12 @@ def release_parked(desk: Desk, tx: Tx, delivery: Row[Any]) -> bool:
 def preview(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> list[Claim]:
     """What would be sent, without opening anything."""
     plan = _plan(desk, tx, delivery, states)
-    same = [queue.as_claim(delivery, row) for row in plan.as_they_are]
+    message = messages.of_intake(tx, delivery.intake_id)
+    sealed = bytes(message.sealed) if message else b""
+    same = [queue.as_claim(delivery, row, sealed) for row in plan.as_they_are]
     return same + [
         replace(
-            queue.as_claim(delivery, row), rows=rows, generation=plan.generation,
+            queue.as_claim(delivery, row, sealed), rows=rows, generation=plan.generation,
             key=parcels.idempotency_key(delivery.sha256, delivery.destination, _span(row, rows), plan.generation),
         )
         for row, rows in plan.anew
@@ -94,7 +96,7 @@ def _plan(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState])
 def _left(desk: Desk, tx: Tx, delivery: Row[Any], old: Sequence[Row[Any]], generation: int) -> list[int]:
     """How many rows of each parcel may go in a new generation; staging keeps which may not."""
     destination = desk.systems.destination(delivery.destination)
-    if not old or not isinstance(destination, Endpoint) or operation_of(destination).shape == "answer":
+    if not old or not isinstance(destination, Endpoint) or operation_of(destination).shape in ("answer", "message"):
         return [row.rows for row in old]
     staged = desk.staging.found(delivery.noun, delivery.sha256, delivery.verdict, delivery.name)
     overtaken = overtaken_lines(desk, tx, staged, delivery.lane, Age(delivery.business_at, delivery.version_at))
@@ -114,4 +116,4 @@ def _in_new_generation(desk: Desk, tx: Tx, delivery: Row[Any], plan: _Plan) -> N
 
 
 def _span(parcel: Row[Any], rows: int) -> Span:
-    return Span(parcel.first_row, parcel.last_row, rows)
+    return Span(parcel.first_row, parcel.last_row, rows, parcel.entity, parcel.order_at)

@@ -16,6 +16,7 @@ from drbridge.exchange.naming import fitted
 from drbridge.exchange.notices import Seen
 from drbridge.exchange.receive import fingerprint, known_intake
 from drbridge.exchange.rejects import rejected_rows
+from drbridge.exchange.turns import move_record
 from drbridge.ledger import deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import Balance
@@ -187,6 +188,7 @@ def _put_away(desk: Desk, flow: Flow, book: _Book, name: str, new_name: str) -> 
         if final is None:
             return ""
         store.remove(fitted(name + flow.done_marker))
+        move_record(flow, store, name, final)
     finally:
         store.close()
     with desk.ledger.write() as tx:

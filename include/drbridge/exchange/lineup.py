@@ -19,8 +19,11 @@ class Lineup(Protocol):
     Attributes:
         lasts_seconds: how long a sender works at most before it leaves the lane to the next run; None: to the end.
         lingers_seconds: how long it stays when nothing is left, for what may come.
+        ahead: how many times what may be on the wire is marked as under way, so that the wire never waits for the
+            ledger.
     """
 
+    ahead: int
     lasts_seconds: float | None
     lingers_seconds: float
 
@@ -40,6 +43,7 @@ class Lineup(Protocol):
 class FileByFile:
     """The lane's oldest delivery first; the next only when nothing of it is left to move."""
 
+    ahead = 1
     lasts_seconds: float | None = None
     lingers_seconds = 0.0
 
@@ -64,6 +68,7 @@ class SideBySide:
     once. With nothing left it stays for a few seconds more: the next message need not wait for a run to start.
     """
 
+    ahead = 2
     lasts_seconds: float | None = 30.0
 
     def __init__(self, desk: Desk, lingers_seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from drbridge.exchange.desk import Desk
-from drbridge.ledger import leases, targets
+from drbridge.ledger import leases, queue, targets
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.states import MOVING, DeliveryState
 from drbridge.ledger.tables import deliveries, parcels
@@ -18,6 +18,7 @@ def flows_with_mail(desk: Desk) -> frozenset[str]:
         parcels.c.delivery_id == deliveries.c.id,
         parcels.c.entity.is_not(None),
         parcels.c.state.in_(MOVING),
+        queue.none_stands_before(),
     )
     found: set[str] = set()
     with desk.ledger.read() as tx:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
@@ -24,6 +25,8 @@ Shape = Literal["file", "chunk", "row", "message", "answer"]
 ACCEPTED = 202
 REFUSING = ("ERROR", "FAILURE", "FAILED", "VAL-ERROR")
 MESSAGE_NUMBERS_OF_DONE = frozenset({10589})  # "already exists" (guide for configuration, error table)
+
+LONGEST_NUMBER = 12
 
 _PAGE = re.compile(rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?<(!doctype\s+)?html\b", re.IGNORECASE)
 
@@ -78,10 +81,11 @@ class Operation:
         message: builds the request from a part of a message.
         answer: builds the answer to a message; without it an acknowledgement is sent.
         done_words: words in a refusal that mean that the target has it already.
-        names_a_resource: the path names a record, so that 404 speaks of the record and not of our settings.
+        names_a_resource: the request names a record, so that 404 speaks of the record and not of our settings.
         asking: how the target is asked whether it has had a request, where it can be.
         id_member: the member of a reply that holds the target's id of a new record: our answer passes it on.
-        verdict_may_come_later: HTTP 202 means that the yes or no is still to come.
+        verdict_later_with: with these HTTP statuses it says only that it has the request: unless a refusal is inside,
+            the yes or no is still to come, as a message of its own.
     """
 
     name: str
@@ -95,7 +99,7 @@ class Operation:
     names_a_resource: bool = False
     asking: Asking | None = None
     id_member: str = ""
-    verdict_may_come_later: bool = False
+    verdict_later_with: tuple[int, ...] = ()
 
     @property
     def can_split(self) -> bool:
@@ -136,10 +140,9 @@ class Operation:
 
         A file is taken with 200 or 202, whatever else the body says; other operations answer in JSON.
         """
-        if self.verdict_may_come_later and reply.status == ACCEPTED:
-            return Answer(not _is_page(reply), comes_later=True)
+        comes_later = reply.status in self.verdict_later_with
         if not reply.body.strip():
-            return Answer(True)
+            return Answer(True, comes_later=comes_later)
         if _is_page(reply):
             return Answer(False)
         data = read_json(reply.body)
@@ -147,7 +150,8 @@ class Operation:
             if MESSAGE_NUMBERS_OF_DONE & _numbers(data):
                 return Answer(True)
             return Answer(True, self.reason(reply.body) or "it answered 2xx with an error inside")
-        return Answer(isinstance(data, dict | list) or (self.shape == "file" and reply.status in (200, 202)))
+        is_file_taken = self.shape == "file" and reply.status in (200, ACCEPTED)
+        return Answer(isinstance(data, dict | list) or is_file_taken, comes_later=comes_later)
 
 
 def _is_page(reply: Reply) -> bool:
@@ -164,26 +168,27 @@ def read_json(body: bytes) -> JsonValue:
     return value
 
 
-def _find(data: Mapping[str, JsonValue], names: Sequence[str]) -> str:
-    """The first text under one of the names, the outermost first; nothing recurses, however deep a reply is nested."""
-    objects = [data]
-    for each in objects:
-        for name in names:
-            value = each.get(name)
-            if isinstance(value, str) and value:
-                return value
-        for value in each.values():
-            objects += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
-    return ""
+def _find(data: dict[str, JsonValue], names: Sequence[str]) -> str:
+    """The first text under one of the names, the outermost first."""
+    found = (each.get(name) for each in _objects(data) for name in names)
+    return next((value for value in found if isinstance(value, str) and value), "")
 
 
 def _numbers(data: JsonValue) -> set[int]:
-    """The message numbers at the outside of a reply and in its problem document."""
-    objects = [data, data.get("problemDetailDocument")] if isinstance(data, dict) else []
-    found = (each.get("messageNumber") for each in objects if isinstance(each, dict))
-    return {
-        int(number) for number in found if isinstance(number, int) or (isinstance(number, str) and number.isdigit())
-    }
+    """The message numbers in a reply, wherever it names them."""
+    found = [str(each.get("messageNumber")) for each in _objects(data)]
+    return {int(number) for number in found if number.isascii() and number.isdigit() and len(number) < LONGEST_NUMBER}
+
+
+def _objects(data: JsonValue) -> Iterator[dict[str, JsonValue]]:
+    """All objects of a reply, the outermost first; nothing recurses, however deep it is nested."""
+    values = deque([data])
+    while values:
+        value = values.popleft()
+        if isinstance(value, dict):
+            yield value
+        if isinstance(value, dict | list):
+            values.extend(value.values() if isinstance(value, dict) else value)
 
 
 def _says_error(data: Mapping[str, JsonValue]) -> bool:

@@ -120,6 +120,8 @@ def judge_asked(reply: Reply, claim: Claim, operation: Operation) -> Outcome | N
 
 def scrubbed(text: str, sent: JsonValue) -> str:
     """The other side's words without what we had sent it: a refusal may quote a customer's name."""
+    if not text:
+        return text
     for value in sorted(set(_texts(sent)), key=len, reverse=True):
         if len(value) >= SHORTEST_SCRUBBED and value.lower() in text.lower():
             text = re.sub(re.escape(value), "...", text, flags=re.IGNORECASE)

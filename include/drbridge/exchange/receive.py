@@ -16,6 +16,7 @@ from sqlalchemy import Row
 from drbridge.checks import FileCheck, FileReport, Limits
 from drbridge.contracts import CONTRACTS, Contract
 from drbridge.contracts.contract import stamp_in
+from drbridge.contracts.control_record import ControlRecord
 from drbridge.errors import BadInput
 from drbridge.exchange.acks import owe_answer, settle, withdraw_answer
 from drbridge.exchange.again import resend_parcels
@@ -24,6 +25,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import keeper
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.staging import Need, StagedFile, explained
+from drbridge.exchange.turns import control_record
 from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import NewDelivery, lane_of, relay_lane_of
@@ -45,16 +47,23 @@ class Received:
         staged: what was staged of it; None when it was refused whole.
         refusal: why it does not travel (broken, or more bad rows than the threshold), or None.
         has_name_back: whether what we had marked as refused under its name is not there any more.
+        control_record: the control record that came with it, where one is agreed.
     """
+
+    flow: Flow
 
     contract: Contract
     report: FileReport
     staged: StagedFile | None
     seen: Fingerprint
-    source: str
     refusal: BadInput | None
     business_at: float
     has_name_back: bool
+    control_record: bytes | None
+
+    @property
+    def source(self) -> str:
+        return self.flow.source
 
     @property
     def version_at(self) -> float:
@@ -115,9 +124,11 @@ def read_file(
     contract = contract_of(flow, seen.name)
     with explained(desk.staging.root):
         report, staged = _checked(desk, flow, contract, open_file, lease)
+    record = control_record(flow, source, seen.name)
+    refusal = _refusal(desk, flow, report) or _disagreement(report, seen.name, record)
     return Received(
-        contract, report, staged, seen, flow.source, _refusal(desk, flow, report), _business_at(contract, report, seen),
-        _has_name_back(desk, source, flow.source, seen.name),
+        flow, contract, report, staged, seen, refusal, _business_at(contract, report, seen),
+        _has_name_back(desk, source, flow.source, seen.name), record,
     )  # fmt: skip
 
 
@@ -166,6 +177,18 @@ def _refusal(desk: Desk, flow: Flow, report: FileReport) -> BadInput | None:
     )
 
 
+def _disagreement(report: FileReport, name: str, record: bytes | None) -> BadInput | None:
+    """Why a file is not what its control record says, or None."""
+    if record is None:
+        return None
+    try:
+        told = ControlRecord.read(record).disagreement(name, report.rows, report.sums, report.sha256)
+    except BadInput as unreadable:
+        return unreadable
+    fix = "have file and control record written again, or correct the record, then give the file its old name back"
+    return BadInput("The file is not what its control record says", told, fix, code="totals_differ") if told else None
+
+
 def _business_at(contract: Contract, report: FileReport, seen: Fingerprint) -> float:
     moment: datetime | None = contract.business_at_from_name(seen.name) or report.business_at
     return (moment or datetime.fromtimestamp(seen.mtime, UTC)).timestamp()
@@ -186,7 +209,7 @@ def write_down(desk: Desk, tx: Tx, received: Received) -> Row[Any]:
         _ask_again(desk, tx, known.id, received.seen.name)
     intakes.sight(tx, known.id, received.source, received.seen)
     is_judged_anew = False
-    for flow in desk.systems.flows_sharing(received.source, arrival.noun):
+    for flow in begun_together(desk, received.flow, arrival.noun):
         for destination in flow.deliver:
             row = deliveries.find(tx, known.id, flow.name, destination)
             if row is not None and row.state == DeliveryState.ASKED:
@@ -211,9 +234,18 @@ def _ask_again(desk: Desk, tx: Tx, intake_id: int, name: str) -> None:
             resend_parcels(desk, tx, row, (ParcelState.REJECTED,))
 
 
-def is_judged(desk: Desk, tx: Tx, intake: Row[Any], source: str) -> bool:
-    """Whether every delivery that the settings want of an intake has been opened, and none is to be judged anew."""
-    for flow in desk.systems.flows_sharing(source, intake.noun):
+def begun_together(desk: Desk, flow: Flow, noun: str) -> list[Flow]:
+    """The flows that begin with a file when this one does: all that share it, but those that keep an order of kinds.
+
+    A later kind may be in its turn at one destination, and not yet at another.
+    """
+    sharing = desk.systems.flows_sharing(flow.source, noun)
+    return [other for other in sharing if other.name == flow.name or not other.after]
+
+
+def is_judged(desk: Desk, tx: Tx, intake: Row[Any], asked: Flow) -> bool:
+    """Whether every delivery that a flow opens of an intake is there, and none is to be judged anew."""
+    for flow in begun_together(desk, asked, intake.noun):
         for destination in flow.deliver:
             row = deliveries.find(tx, intake.id, flow.name, destination)
             if row is None or row.state == DeliveryState.ASKED:

@@ -29,6 +29,8 @@ def rejected_rows(desk: Desk, intake: Row[Any], deliveries: Sequence[Row[Any]]) 
     with staged.rejects.open("rb") as file:
         while chunk := file.read(1 << 20):
             yield chunk
+    if intake.refusal_text and not intake.rejected:
+        yield _csv([["", "", intake.refusal_code or "", intake.refusal_text, ""]])
     for row in deliveries:
         rows = desk.staging.open(intake.noun, intake.sha256, row.verdict)
         if rows is not None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from drbridge.errors import DrBridgeError, RetryLater
+from drbridge.errors import DrBridgeError, RetryLater, Unstable
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.gone import come_back
 from drbridge.exchange.lanes import keeper, working_on
@@ -174,9 +174,27 @@ class _Relay:
         """Completes the upload; what lies there already is compared, never overwritten unless we put it there."""
         try:
             entry = upload.complete(received.report.sha256, self._ours_there(claim))
+            outcome = Outcome(ParcelState.ACKED, "stored", version=entry.version)
         except AlreadyThere as there:
-            return self._compare(there.entry, received.report.sha256, keep)
-        return Outcome(ParcelState.ACKED, "stored", version=entry.version)
+            outcome = self._compare(there.entry, received.report.sha256, keep)
+        if outcome.state is ParcelState.ACKED and received.control_record is not None:
+            self._lay_record(claim.file_name, received.control_record)
+        return outcome
+
+    def _lay_record(self, name: str, record: bytes) -> None:
+        """Has the control record follow its file, which is ours; what lies there of an earlier try gives way."""
+        there = self._target()
+        try:
+            there.remove(name + self.flow.control_record)
+            with there.upload(name + self.flow.control_record) as upload:
+                upload.write(record)
+                upload.complete(sha256(record).hexdigest())
+        except AlreadyThere as error:
+            raise Unstable(
+                f"Somebody else laid a control record of {name} there", fix="nothing: it goes again"
+            ) from error
+        finally:
+            there.close()
 
     def _ours_there(self, claim: Claim) -> str | None:
         """The version of the object of this name that we ourselves put there before, if we did."""

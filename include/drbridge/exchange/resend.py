@@ -10,9 +10,11 @@ from sqlalchemy import Row, select
 from drbridge.exchange.again import preview, release_parked, resend_parcels
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.receive import fingerprint
+from drbridge.exchange.turns import move_record
 from drbridge.exchange.work import Resend, Work
-from drbridge.ledger import audit, deliveries, intakes, parcels
+from drbridge.ledger import audit, deliveries, intakes, messages, parcels
 from drbridge.ledger.database import Tx
+from drbridge.ledger.messages import SOURCE, number_of
 from drbridge.ledger.parcels import Claim
 from drbridge.ledger.states import SETTLED, DeliveryState, ParcelState
 from drbridge.ledger.tables import audit as audit_table
@@ -35,11 +37,13 @@ class Reopened:
     Attributes:
         deliveries: how many were opened.
         without_source: files that would have to be read again and are not at the source any more, by their names.
+        without_content: messages whose content was deleted, their time being over, by their names.
         would_open: in a dry run, what would be opened: file and destination.
     """
 
     deliveries: int = 0
     without_source: tuple[str, ...] = ()
+    without_content: tuple[str, ...] = ()
     would_open: tuple[str, ...] = ()
 
 
@@ -57,9 +61,13 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
     flow = desk.systems.flow(flow_name)
     with desk.ledger.read() as tx:
         chosen = [] if _was_done(tx, work.run) else _wanted(tx, flow, work)
+        emptied = messages.emptied(tx, [row.intake_id for row in chosen])
+    gone = tuple(sorted({row.name for row in chosen if row.intake_id in emptied}))
+    chosen = [row for row in chosen if row.intake_id not in emptied]
     if work.dry_run:
         return Reopened(would_open=tuple(f"{row.name} > {row.destination}" for row in chosen))
-    missing = _names_back(desk, flow, chosen) if chosen and work.resend != "unknown" else set[int]()
+    has_files = bool(chosen and flow.source)
+    missing = _names_back(desk, flow, chosen) if has_files and work.resend != "unknown" else set[int]()
     lost = {row.id: row.name for row in chosen if row.intake_id in missing and _needs_bytes(desk, row)}
     with desk.ledger.write() as tx:
         if _was_done(tx, work.run):
@@ -69,7 +77,7 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
             tx, work.who, f"resend {work.resend}", work.run,
             f"{work.why or 'no reason given'} (deliveries opened: {opened}; {work.asked_for})",
         )  # fmt: skip
-    return Reopened(opened, tuple(sorted(set(lost.values()))))
+    return Reopened(opened, tuple(sorted(set(lost.values()))), gone)
 
 
 def calls_again(desk: Desk, tx: Tx, flow: Flow, destination: str, work: Work) -> list[Claim]:
@@ -93,17 +101,23 @@ def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
     What was accepted of an answer is never sent again: `all` speaks of rows and files.
     """
     since, until = work.since and work.since.timestamp(), work.until and work.until.timestamp()
-    named = None if work.file is None else intakes.seen_as(tx, flow.source, work.wants_name)
+    named = set[int]() if work.file is None else intakes.seen_as(tx, flow.source, work.wants_name)
     rows = [
         row
         for row in tx.execute(deliveries.with_intakes(flow=flow.name)).all()
         if row.destination in (*flow.deliver, flow.answer)
-        and (named is None or row.intake_id in named)
+        and (work.file is None or row.intake_id in named or _is_message_named(row, work))
         and (since is None or row.business_at >= since)
         and (until is None or row.business_at < until)
         and _has_any(tx, flow, row, work.resend)
     ]
     return sorted(rows, key=lambda row: row.destination != flow.answer)
+
+
+def _is_message_named(row: Row[Any], work: Work) -> bool:
+    """Whether the run names a message: by its number, a pattern of numbers, or the number that its sender gave it."""
+    ours = row.name.removeprefix(f"{row.noun} ")
+    return row.source == SOURCE and (work.wants_name(ours) or ours == number_of(row.noun, work.file or ""))
 
 
 def _has_any(tx: Tx, flow: Flow, row: Row[Any], resend: Resend) -> bool:
@@ -147,18 +161,21 @@ def _names_back(desk: Desk, flow: Flow, chosen: list[Row[Any]]) -> set[int]:
         seen = {row.intake_id: intakes.sighting_in(tx, row.intake_id, flow.source) for row in chosen}
     store = desk.outside.store(flow.source)
     try:
-        return {intake_id for intake_id, last in seen.items() if last is None or not _name_back(desk, store, last)}
+        return {
+            intake_id for intake_id, last in seen.items() if last is None or not _name_back(desk, flow, store, last)
+        }
     finally:
         store.close()
 
 
-def _name_back(desk: Desk, store: FileStore, last: Row[Any]) -> bool:
+def _name_back(desk: Desk, flow: Flow, store: FileStore, last: Row[Any]) -> bool:
     """Gives a file its old name, if it still is that file; one that was edited under its new name is another."""
     lies_as = last.renamed_to if last.renamed_to and store.stat(last.renamed_to) is not None else last.name
     there = fingerprint(store, lies_as)
     if there is None or not there.looks_like(last):
         return False
     if lies_as != last.name:
+        move_record(flow, store, lies_as, last.name)
         try:
             store.rename(lies_as, last.name)
         except AlreadyThere:

@@ -63,10 +63,10 @@ def result_of(desk: Desk, number: str) -> Result | None:
         row = messages.by_number(tx, [number]).get(number)
         if row is None:
             return None
-        message = opened(desk.seal, row.noun, row.sealed)
+        message = opened(desk.seal, row.noun, row.sealed) if row.sealed else None
         ways = _ways(tx, desk, row, message)
         state, answer = _state(tx, ways), None
-        if state == "settled":
+        if state == "settled" and message is not None:
             answer = acknowledgement(of_delivery(tx, ways[0], message, max(way.ended_at for way in ways)))
     noun = message.contract if isinstance(message, PostedFile) else row.noun
     received_at = datetime.fromtimestamp(row.received_at, UTC)
@@ -98,7 +98,7 @@ def settled_among(desk: Desk, numbers: Sequence[str]) -> set[str]:
     return {row.number for row in rows} - unsettled | {each.number for each in of_files if each and each.is_settled}
 
 
-def _ways(tx: Tx, desk: Desk, row: Row[Any], message: Message) -> list[Row[Any]]:
+def _ways(tx: Tx, desk: Desk, row: Row[Any], message: Message | None) -> list[Row[Any]]:
     """The deliveries of a message, or of the file it speaks of; not the answers."""
     intake_id = row.intake_id
     if row.file_name:
@@ -110,13 +110,15 @@ def _ways(tx: Tx, desk: Desk, row: Row[Any], message: Message) -> list[Row[Any]]
     )
 
 
-def _intake_of(message: Message, file_name: str) -> Select[tuple[int]]:
-    """The file by its content, whatever name that was seen under first; one without rows by its name as well."""
-    digest = message.sha256 if isinstance(message, PostedFile) else ""
-    if isinstance(message, DeviceReservation):
-        digest = message.file.sha256
-    same = select(intakes.c.id).where(intakes.c.sha256 == digest, intakes.c.source != SOURCE)
-    return same.order_by((intakes.c.name == file_name).desc(), intakes.c.id.desc()).limit(1)
+def _intake_of(message: Message | None, file_name: str) -> Select[tuple[int]]:
+    """The file by its content, whatever name that was seen under first; by its name once the message is emptied."""
+    same = intakes.c.name == file_name
+    if isinstance(message, PostedFile):
+        same = intakes.c.sha256 == message.sha256
+    elif isinstance(message, DeviceReservation):
+        same = intakes.c.sha256 == message.file.sha256
+    look = select(intakes.c.id).where(same, intakes.c.source != SOURCE)
+    return look.order_by((intakes.c.name == file_name).desc(), intakes.c.id.desc()).limit(1)
 
 
 def _is_answer(desk: Desk, flow_name: str, destination: str) -> bool:

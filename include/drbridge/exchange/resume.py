@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.mail import flows_with_mail
 from drbridge.ledger import intakes, leases, targets
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import OLDEST_FIRST
@@ -21,7 +22,7 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
     """Flows to wake now, each with the reason. Nothing is sent here."""
     due: dict[str, str] = {}
     with desk.ledger.read() as tx:
-        for name, lane, destination in _due_lanes(tx):
+        for name, lane, destination in _due_lanes_of_files(tx):
             known = desk.systems.flows.get(name)
             if known is None or not desk.systems.is_on(known):
                 continue
@@ -30,26 +31,28 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
         for name in _nameless(tx, desk.systems):
             due.setdefault(name, "a file is settled and its source has not got its last name yet")
         patrols = intakes.last_patrols(tx)
-    for flow in desk.systems.flows.values():
-        if desk.systems.is_on(flow) and patrols.get(flow.name, float("inf")) > LOOK_AT_LEAST_EVERY_SECONDS:
+    for name in flows_with_mail(desk):
+        due.setdefault(name, "messages or answers have to go and nobody sends them")
+    for flow in filter(desk.systems.is_on, desk.systems.flows.values()):
+        if flow.source and patrols.get(flow.name, float("inf")) > LOOK_AT_LEAST_EVERY_SECONDS:
             due.setdefault(flow.name, "nobody has looked at its source for a while")
     return sorted(due.items())
 
 
-def _due_lanes(tx: Tx) -> list[tuple[str, str, str]]:
+def _due_lanes_of_files(tx: Tx) -> list[tuple[str, str, str]]:
     """Lanes of which a sender would send something now: of the oldest delivery, which the others wait behind."""
     place = func.row_number().over(partition_by=deliveries.c.lane, order_by=OLDEST_FIRST)
-    queue = (
+    waiting = (
         select(
             deliveries.c.flow, deliveries.c.lane, deliveries.c.destination,
             func.min(parcels.c.next_at).label("next_at"), place.label("place"),
         )
         .join_from(deliveries, parcels)
-        .where(deliveries.c.state == DeliveryState.OPEN, parcels.c.state.in_(MOVING))
+        .where(deliveries.c.state == DeliveryState.OPEN, parcels.c.state.in_(MOVING), parcels.c.entity.is_(None))
         .group_by(deliveries.c.id)
         .subquery()
     )  # fmt: skip
-    due = select(queue).where(queue.c.place == 1, queue.c.next_at <= clock(tx))
+    due = select(waiting).where(waiting.c.place == 1, waiting.c.next_at <= clock(tx))
     return [(row.flow, row.lane, row.destination) for row in tx.execute(due)]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from drbridge.errors import Misconfigured
+from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
 from drbridge.exchange.lineup import FileByFile, Lineup, SideBySide
 from drbridge.exchange.requests import Requests
-from drbridge.exchange.resend import calls_again
+from drbridge.exchange.resend import calls_again, reopen
 from drbridge.exchange.sender import Sender, SendResult
 from drbridge.exchange.work import Work
 from drbridge.ledger import leases, parcels, queue, targets
@@ -22,10 +22,19 @@ LINGER_SECONDS = 5.0
 def send(desk: Desk, flow_name: str, work: Work) -> SendResult:
     """Drains every open delivery of the flow to its REST endpoints.
 
+    A flow of messages has no task before this one, so what the run asks to have sent again is opened here.
+
     Raises:
         Misconfigured: an endpoint cannot be worked with (credentials, path); what was settled before is kept.
     """
     flow = desk.systems.flow(flow_name)
+    if flow.message:
+        again = reopen(desk, flow_name, work)
+        if again.without_content:
+            raise NotKnownThere(
+                f"Not sent again, for its content was deleted: {', '.join(again.without_content)}",
+                fix="have its sender send it anew, under a new number; the rest of what was asked goes on",
+            )
     endpoints = [each for name in flow.deliver if isinstance(each := desk.systems.destination(name), Endpoint)]
     return _drain_all(desk, flow, endpoints, work)
 

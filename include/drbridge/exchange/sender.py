@@ -41,6 +41,7 @@ from drbridge.systems import Endpoint, Flow
 LEASE_NEEDED_SECONDS = 20.0
 KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer than a lease lasts
 LOOK_AGAIN_SECONDS = 0.3
+NOTE_SUCCESS_EVERY_SECONDS = 1.0
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
 MOST_TROUBLES = 20
@@ -131,6 +132,8 @@ class Sender:
         self.stop = ""
         self.waiting = ""
         self.is_healthy = False
+        self.wire = asyncio.Semaphore(endpoint.in_flight)
+        self.success_noted = float("-inf")
         self.began = self.busy_at = desk.clock.monotonic()
         self._hold(lease)
 
@@ -145,7 +148,7 @@ class Sender:
         done: list[Settled] = []
         try:
             while True:
-                room = self.endpoint.in_flight - len(flying)
+                room = self.endpoint.in_flight * self.lineup.ahead - len(flying)
                 claims = await asyncio.to_thread(self._turn, done, room, bool(flying))
                 flying |= {asyncio.create_task(self._carry(target, claim)) for claim in claims}
                 if not flying:
@@ -203,9 +206,14 @@ class Sender:
         The beginning is three whole chunks, or 50 single rows. That is our own definition: a wrong path or a wrong
         column makes the target refuse every row, and should be seen before 100,000 of them are. A file that a person
         had go on is not held again: the good rows behind its bad beginning are meant to go.
+
+        A message is never held: each of its requests is judged by itself, and its sender waits for all the answers.
         """
         beginning = CHUNKS_BEFORE_HOLDING * self.endpoint.rows if self.operation.can_split else ROWS_BEFORE_HOLDING
-        refused = {each.claim.delivery_id: each.claim for each in counted if each.outcome.state is ParcelState.REJECTED}
+        of_files = (each for each in counted if each.claim.entity is None)
+        refused = {
+            each.claim.delivery_id: each.claim for each in of_files if each.outcome.state is ParcelState.REJECTED
+        }
         refused = {number: claim for number, claim in refused.items() if number not in self.tally.taken}
         for delivery_id, balance in deliveries.balances(tx, list(refused)).items():
             row = deliveries.by_id(tx, delivery_id)
@@ -248,15 +256,23 @@ class Sender:
     def _note_health(self, tx: Tx, outcomes: list[Outcome]) -> None:
         name = self.endpoint.connection
         if any(outcome.state in ANSWERED and outcome.was_sent for outcome in outcomes):
-            targets.succeeded(tx, name)
+            self._note_success(tx, name)
         for outcome in outcomes:
             if outcome.retry_after is not None:
                 targets.asked_to_wait(tx, name, outcome.retry_after)
             if outcome.target_failed:
+                self.success_noted = float("-inf")
                 targets.failed(tx, name, outcome.text)
             if outcome.stop:
                 self.stop = outcome.text
                 targets.stopped(tx, name if outcome.stop == "connection" else self.endpoint.name, outcome.text)
+
+    def _note_success(self, tx: Tx, name: str) -> None:
+        """Once a second is enough, unless it had failed."""
+        now = self.desk.clock.monotonic()
+        if now - self.success_noted > NOTE_SUCCESS_EVERY_SECONDS:
+            targets.succeeded(tx, name)
+            self.success_noted = now
 
     def _next(self, tx: Tx, room: int, busy: bool) -> list[Claim]:
         """The parcels that may go now; one alone until the target has answered."""
@@ -276,8 +292,9 @@ class Sender:
 
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
         """Builds and sends one request, and says what came of it."""
-        started = self.desk.clock.monotonic()
-        outcome = await self._outcome(target, claim)
+        async with self.wire:
+            started = self.desk.clock.monotonic()
+            outcome = await self._outcome(target, claim)
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
 
     async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:

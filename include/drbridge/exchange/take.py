@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
 from drbridge.exchange.receive import Received, fingerprint, is_judged, known_intake, read_file, write_down
+from drbridge.systems import Flow
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def take(desk: Desk, flow_name: str, file_name: str) -> TakeResult:
     try:
         seen = fingerprint(store, file_name)
         known = known_intake(desk, flow.source, file_name, seen)
-        if known is not None and (seen is None or _is_judged(desk, known, flow.source)):
+        if known is not None and (seen is None or _is_judged(desk, known, flow)):
             counts = (known.rows, known.accepted, known.rejected, known.duplicate, known.sha256)
             return TakeResult(file_name, "known", f"{file_name} was taken before", *counts)
         if seen is None:
@@ -60,9 +61,9 @@ def take(desk: Desk, flow_name: str, file_name: str) -> TakeResult:
         store.close()
 
 
-def _is_judged(desk: Desk, known: Row[Any], source: str) -> bool:
+def _is_judged(desk: Desk, known: Row[Any], flow: Flow) -> bool:
     with desk.ledger.read() as tx:
-        return is_judged(desk, tx, known, source)
+        return is_judged(desk, tx, known, flow)
 
 
 def _written_down(desk: Desk, received: Received) -> TakeResult:

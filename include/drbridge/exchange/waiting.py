@@ -14,6 +14,7 @@ from drbridge.contracts import CONTRACTS
 from drbridge.errors import BadInput, Rejected, Unstable
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.gone import SOURCE_GONE, set_aside, told
+from drbridge.exchange.turns import behind, without_record
 from drbridge.exchange.work import Work
 from drbridge.ledger import intakes, runs
 from drbridge.ledger.database import Tx
@@ -39,6 +40,7 @@ class Look:
         unreadable: files that cannot be looked into, each with the reason.
         gone: what to do about files that went away before they were relayed; their names are among the ready ones.
         settled: those of the ready ones that only want their last name.
+        behind: files whose turn has not come, each with what it waits for.
     """
 
     ready: tuple[str, ...]
@@ -47,6 +49,24 @@ class Look:
     unreadable: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     settled: frozenset[str] = frozenset()
+    behind: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Files that the ledger knows and this flow has anything left to do about.
+
+    Attributes:
+        unbegun: another flow has taken them, this one has not.
+        moving: to deliver.
+        halted: they wait for a person.
+        settled: only the source wants its last name.
+    """
+
+    unbegun: list[Entry] = field(default_factory=list)
+    moving: list[Entry] = field(default_factory=list)
+    halted: list[Entry] = field(default_factory=list)
+    settled: list[Entry] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -56,15 +76,18 @@ class _New:
     quiet: list[Entry] = field(default_factory=list)
     unquiet: list[Entry] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
 
 
 def look(desk: Desk, flow_name: str, work: Work) -> Look:
-    """Looks once at the source of a flow.
+    """Looks once at the source of a flow; a flow of messages has none.
 
     Raises:
         RetryLater: the source cannot be listed. A lost connection is never "nothing there".
     """
     flow = desk.systems.flow(flow_name)
+    if not flow.source:
+        return Look((), ())
     by_age = partial(_age_key, flow)
     store = desk.outside.store(flow.source)
     try:
@@ -74,25 +97,30 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
         wanted = [entry for entry in entries if _is_wanted(desk, flow, entry.name, work)]
         seen = _sightings(desk, flow, wanted)
         unknown = sorted((entry for entry in wanted if not _is_known(seen, entry)), key=by_age)
-        new = _look_into(desk, flow, store, unknown, {entry.name for entry in entries})
+        known = [entry for entry in wanted if _is_known(seen, entry) and _is_of_its_day(seen[entry.name], work)]
+        left = _open_files(desk, flow, known, seen)
+        behind_others = _behind_others(desk, flow, entries, [*left.unbegun, *unknown])
+        unknown = [entry for entry in unknown if entry.name not in behind_others]
+        new = _look_into(desk, flow, store, unknown, {entry.name: entry for entry in entries})
     finally:
         store.close()
-    known = [entry for entry in wanted if _is_known(seen, entry) and _is_of_its_day(seen[entry.name], work)]
-    moving, halted, settled = _open_files(desk, flow, known, seen)
+    begin = [entry for entry in (*left.unbegun, *new.quiet) if entry.name not in behind_others]
     gone = [
         row.name for row in set_aside(desk, flow, entries) if work.wants_name(row.name) and _is_of_its_day(row, work)
     ]
-    names = [each.name for rank in ([*moving, *settled, *new.quiet], halted) for each in sorted(rank, key=by_age)]
+    ranks = ([*left.moving, *left.settled, *begin], left.halted)
+    names = [each.name for rank in ranks for each in sorted(rank, key=by_age)]
     put_away = _settled_in_window(desk, flow, work) if work.settled_too else []
     names = list(dict.fromkeys([*names, *gone, *put_away]))
-    not_looked_at = len(unknown) - len(new.quiet) - len(new.unquiet) - len(new.unreadable)
+    looked_at = len(new.quiet) + len(new.unquiet) + len(new.unreadable) + len(new.behind)
     return Look(
         ready=tuple(names[:MOST_FILES]),
         unquiet=tuple(entry.name for entry in new.unquiet),
-        left=len(names[MOST_FILES:]) + not_looked_at,
+        left=len(names[MOST_FILES:]) + len(unknown) - looked_at,
         unreadable=tuple(new.unreadable),
         gone=tuple(told(flow, name) for name in gone),
-        settled=frozenset(entry.name for entry in settled),
+        settled=frozenset(entry.name for entry in left.settled),
+        behind=(*new.behind, *behind_others.values()),
     )
 
 
@@ -138,33 +166,47 @@ def _is_of_its_day(sighting: Row[Any], work: Work) -> bool:
     return work.wants_time(datetime.fromtimestamp(sighting.business_at, UTC))
 
 
-def _open_files(
-    desk: Desk, flow: Flow, known: list[Entry], seen: Mapping[str, Row[Any]]
-) -> tuple[list[Entry], list[Entry], list[Entry]]:
-    """Known files that this flow has anything left to do about.
-
-    They are those to deliver, those that wait for a person, and those of which only the source wants its last name.
-    """
+def _open_files(desk: Desk, flow: Flow, known: list[Entry], seen: Mapping[str, Row[Any]]) -> _Known:
+    """Known files that this flow has anything left to do about."""
     with desk.ledger.read() as tx:
         rows = _deliveries_of(tx, [seen[entry.name].intake_id for entry in known])
-    moving: list[Entry] = []
-    halted: list[Entry] = []
-    settled: list[Entry] = []
+    found = _Known()
     for entry in known:
         sharing = {other.name for other in desk.systems.flows_sharing(flow.source, flow.noun_of(entry.name) or "")}
         of_file = [row for row in rows.get(seen[entry.name].intake_id, ()) if row.flow in sharing]
         unsettled = [row for row in of_file if row.state not in SETTLED and _is_carried(desk, row)]
         mine = [row for row in unsettled if row.flow == flow.name]
         opened = {row.destination for row in of_file if row.flow == flow.name}
-        if not opened.issuperset(flow.deliver):
-            moving.append(entry)
+        if not opened:
+            found.unbegun.append(entry)
+        elif not opened.issuperset(flow.deliver):
+            found.moving.append(entry)
         elif mine and not any(_moves(row) for row in mine):
-            halted.append(entry)
+            found.halted.append(entry)
         elif mine:
-            moving.append(entry)
-        elif not unsettled:
-            settled.append(entry)
-    return moving, halted, settled
+            found.moving.append(entry)
+        elif not unsettled and _is_everywhere(desk, flow, entry.name, of_file):
+            found.settled.append(entry)
+    return found
+
+
+def _is_everywhere(desk: Desk, flow: Flow, name: str, of_file: Sequence[Row[Any]]) -> bool:
+    """Whether every flow that shares the file has begun with it."""
+    opened = {(row.flow, row.destination) for row in of_file}
+    sharing = desk.systems.flows_sharing(flow.source, flow.noun_of(name) or "")
+    return opened.issuperset((other.name, to) for other in sharing for to in other.deliver)
+
+
+def _behind_others(desk: Desk, flow: Flow, entries: list[Entry], begin: list[Entry]) -> dict[str, str]:
+    """Those of the files to begin with whose turn has not come, each with what it waits for."""
+    if not any(flow.goes_after(entry.name) for entry in begin):
+        return {}
+    ours = [entry for entry in entries if desk.systems.takes(flow, entry.name)]
+    seen = _sightings(desk, flow, ours)
+    known = _open_files(desk, flow, [entry for entry in ours if _is_known(seen, entry)], seen)
+    new = [entry for entry in ours if not _is_known(seen, entry)]
+    undelivered = [entry.name for entry in (*new, *known.unbegun, *known.moving, *known.halted)]
+    return behind(flow, [entry.name for entry in begin], undelivered)
 
 
 def _is_carried(desk: Desk, delivery: Row[Any]) -> bool:
@@ -189,7 +231,7 @@ def _deliveries_of(tx: Tx, intake_ids: Sequence[int]) -> dict[int, list[Row[Any]
     return found
 
 
-def _look_into(desk: Desk, flow: Flow, store: FileStore, entries: list[Entry], every_name: set[str]) -> _New:
+def _look_into(desk: Desk, flow: Flow, store: FileStore, entries: list[Entry], there: Mapping[str, Entry]) -> _New:
     """Tells files that are whole from those that may still be growing, at most 200 of them, and from unreadable ones.
 
     One file that cannot be looked into stops no other; a server that does not answer stops all.
@@ -198,8 +240,11 @@ def _look_into(desk: Desk, flow: Flow, store: FileStore, entries: list[Entry], e
     for entry in entries:
         if len(new.quiet) + len(new.unquiet) == MOST_FILES:
             break
+        if waits := without_record(flow, entry.name, there):
+            new.behind.append(waits)
+            continue
         try:
-            is_quiet = entry.name + flow.done_marker in every_name or _is_quiet(desk, flow, store, entry)
+            is_quiet = _is_whole(desk, flow, store, entry, there)
         except (BadInput, Rejected) as error:
             new.unreadable.append(f"{entry.name}: {error}")
         except Unstable:
@@ -207,6 +252,13 @@ def _look_into(desk: Desk, flow: Flow, store: FileStore, entries: list[Entry], e
         else:
             (new.quiet if is_quiet else new.unquiet).append(entry)
     return new
+
+
+def _is_whole(desk: Desk, flow: Flow, store: FileStore, entry: Entry, there: Mapping[str, Entry]) -> bool:
+    """Whether a file, and its control record where one is agreed, have stopped growing."""
+    if flow.control_record and not _is_quiet(desk, flow, store, there[entry.name + flow.control_record]):
+        return False
+    return entry.name + flow.done_marker in there or _is_quiet(desk, flow, store, entry)
 
 
 def _is_quiet(desk: Desk, flow: Flow, store: FileStore, entry: Entry) -> bool:

@@ -23,7 +23,7 @@ class Work(BaseModel):
         run: what asked for it, "<dag id>/<run id>"; a run's resend is carried out once, however often it is cleared.
         who: the person who asked, or "schedule"; kept in the audit of every resend.
         why: the reason that person gave; kept there too.
-        file: name or glob; None is every file.
+        file: a file's name, a message's number, or a glob of either; None is everything.
         since, until: business dates in [since, until), UTC.
         resend: which settled parcels to send again: refused ones, those in doubt, or all.
         dry_run: show the calls that would be sent, send none.

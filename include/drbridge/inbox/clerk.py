@@ -59,7 +59,7 @@ class Clerk:
         """What has become of a message."""
         caller, desk = await self._admitted(request), await self._desk()
         found = await self._result(number)
-        if found is None:
+        if found is None or not (found.flows or found.noun in DOOR_OF):
             raise Refused(404, "No message has this number: it is the messageNumber that its sender was told")
         flows = found.flows or [flow.name for flow in filing.flows_of(desk, DOOR_OF[found.noun])]
         await self._need_permission(caller, flows)

@@ -96,11 +96,18 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of staged rows [first, last] and how many of them live in it."""
+    """A range of staged rows [first, last] and how many of them live in it; or the part of a message.
+
+    Attributes:
+        entity: whom a part speaks of (hashed), empty where the order does not matter; None in files.
+        order_at: its place among the parts about the entity.
+    """
 
     first: int
     last: int
     rows: int
+    entity: str | None = None
+    order_at: float = 0.0
 
 
 def idempotency_key(intake_sha: str, destination: str, span: Span, generation: int) -> str:
@@ -109,21 +116,17 @@ def idempotency_key(intake_sha: str, destination: str, span: Span, generation: i
 
 
 def add(
-    tx: Tx, delivery_id: int, intake_sha: str, destination: str, spans: Iterable[Span], generation: int = 0,
-    entity: str | None = None,
+    tx: Tx, delivery_id: int, intake_sha: str, destination: str, spans: Iterable[Span], generation: int = 0
 ) -> int:  # fmt: skip
-    """Writes the parcels of a delivery, all pending; returns how many.
-
-    Args:
-        entity: empty for requests whose order does not matter; None for chunks of a file.
-    """
+    """Writes the parcels of a delivery, all pending; returns how many."""
     count, batch = 0, []
     for span in spans:
         batch.append(
             {
                 "delivery_id": delivery_id, "first_row": span.first, "last_row": span.last, "rows": span.rows,
                 "key": idempotency_key(intake_sha, destination, span, generation), "generation": generation,
-                "state": ParcelState.PENDING.value, "epoch": 0, "tries": 0, "next_at": 0.0, "entity": entity,
+                "state": ParcelState.PENDING.value, "epoch": 0, "tries": 0, "next_at": 0.0, "entity": span.entity,
+                "order_at": span.order_at,
             }
         )  # fmt: skip
         if len(batch) == INSERT_BATCH:
@@ -320,6 +323,22 @@ def version_put(tx: Tx, destination: str, file_name: str) -> str | None:
             intakes.c.name == file_name,
             parcels.c.state.in_((ParcelState.ACKED, ParcelState.RESENT)),
             parcels.c.version.is_not(None),
+        )
+        .order_by(parcels.c.ended_at.desc())
+        .limit(1)
+    ).scalar()
+
+
+def last_put(tx: Tx, destination: str, file_name: str) -> int | None:
+    """The parcel whose object lies under this name now, as far as we know."""
+    return tx.execute(
+        select(parcels.c.id)
+        .join_from(parcels, deliveries)
+        .join(intakes)
+        .where(
+            deliveries.c.destination == destination,
+            intakes.c.name == file_name,
+            parcels.c.state.in_((ParcelState.ACKED, ParcelState.RESENT)),
         )
         .order_by(parcels.c.ended_at.desc())
         .limit(1)

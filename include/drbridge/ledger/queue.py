@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, update
 
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import OLDEST_FIRST
@@ -47,6 +47,22 @@ def claim_across(tx: Tx, lease: Lease, want: int) -> list[Claim]:
     Of an entity the oldest goes first; nothing of it goes while another is under way or in doubt. One that waits for
     its predecessor does not stand in the way of others: the predecessor may be among them.
     """
+    return _take(
+        tx, lease,
+        _claimable(tx)
+        .where(
+            deliveries.c.lane == lease.lane,
+            deliveries.c.state == DeliveryState.OPEN,
+            parcels.c.next_at <= clock(tx),
+            none_stands_before(),
+        )
+        .order_by(*OLDEST_FIRST, parcels.c.first_row)
+        .limit(want),
+    )  # fmt: skip
+
+
+def none_stands_before() -> ColumnElement[bool]:
+    """No other parcel of its entity has to go before it."""
     other = parcels.alias()
     is_older = or_(other.c.order_at < parcels.c.order_at,
                    and_(other.c.order_at == parcels.c.order_at, other.c.id < parcels.c.id))  # fmt: skip
@@ -55,18 +71,7 @@ def claim_across(tx: Tx, lease: Lease, want: int) -> list[Claim]:
         and_(other.c.state == ParcelState.PENDING, is_older, func.coalesce(other.c.code, "") != WAITS),
     )
     behind = select(other.c.id).where(other.c.entity == parcels.c.entity, other.c.id != parcels.c.id, goes_first)
-    return _take(
-        tx, lease,
-        _claimable(tx)
-        .where(
-            deliveries.c.lane == lease.lane,
-            deliveries.c.state == DeliveryState.OPEN,
-            parcels.c.next_at <= clock(tx),
-            or_(func.coalesce(parcels.c.entity, "") == "", ~behind.exists()),
-        )
-        .order_by(*OLDEST_FIRST, parcels.c.first_row)
-        .limit(want),
-    )  # fmt: skip
+    return or_(func.coalesce(parcels.c.entity, "") == "", ~behind.exists())
 
 
 def _take(tx: Tx, lease: Lease, look: Select[Any]) -> list[Claim]:
@@ -86,16 +91,18 @@ def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
     return [_as_claim(row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
 
 
-def as_claim(delivery: Row[Any], parcel: Row[Any]) -> Claim:
+def as_claim(delivery: Row[Any], parcel: Row[Any], sealed: bytes = b"") -> Claim:
     """A parcel as it would be claimed, without claiming it.
 
     Args:
         delivery: as `deliveries.with_intakes` gives it.
+        sealed: the message, where it is one.
     """
     return Claim(
         parcel.id, delivery.id, delivery.intake_id, delivery.noun, delivery.sha256, delivery.name,
         delivery.destination, parcel.first_row, parcel.last_row, parcel.rows, parcel.key, parcel.generation,
-        parcel.tries + 1, parcel.state == ParcelState.UNKNOWN, verdict=delivery.verdict,
+        parcel.tries + 1, parcel.state == ParcelState.UNKNOWN, verdict=delivery.verdict, entity=parcel.entity,
+        order_at=parcel.order_at, opened_at=delivery.opened_at, sealed=sealed,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drbridge_sandbox.day.prediction import Prediction
+from drbridge_sandbox.day.prediction import RECORD, Prediction
 from drbridge_sandbox.places import digest
 from drbridge_sandbox.sandbox import Sandbox
 
@@ -56,22 +56,23 @@ def _differences(prediction: Prediction, box: Sandbox, alone: bool) -> Iterator[
 def _sources(prediction: Prediction, box: Sandbox) -> Iterator[Difference]:
     for file in prediction.files:
         names = box.place(file.url).names()
-        wanted = re.compile(re.escape(file.ends + file.name) + r"(\.\d+)?")
-        if file.name in names or not any(map(wanted.fullmatch, names)):
-            found = [name for name in names if file.name in name]
-            yield Difference(file.noun, file.url, "name of the source", file.ends + file.name, str(found))
+        for end in ("", RECORD) if file.record else ("",):
+            wanted = re.compile(re.escape(file.ends + file.name) + r"(\.\d+)?" + re.escape(end))
+            if file.name + end in names or not any(map(wanted.fullmatch, names)):
+                found = [name for name in names if file.name in name]
+                yield Difference(file.noun, file.url, "name of the source", file.ends + file.name + end, str(found))
 
 
 def _relays(prediction: Prediction, box: Sandbox, alone: bool) -> Iterator[Difference]:
+    places: dict[str, set[str]] = {}
     for file, url in [(each, url) for each in prediction.files for url in each.relays]:
         place = box.place(url)
-        found = digest(place, file.name) if file.name in place.names() else "nothing"
-        if found != file.sha256:
-            yield Difference(file.noun, url, f"sha256 of {file.name}", file.sha256, found)
-    places: dict[str, set[str]] = {}
-    for file in prediction.files:
-        for url in file.relays:
-            places.setdefault(url, set()).add(file.name)
+        wanted = {file.name: file.sha256} | ({file.name + RECORD: file.record} if file.record else {})
+        places.setdefault(url, set()).update(wanted)
+        for name, sha in wanted.items():
+            found = digest(place, name) if name in place.names() else "nothing"
+            if found != sha:
+                yield Difference(file.noun, url, f"sha256 of {name}", sha, found)
     for url, names in places.items():
         extra = set(box.place(url).names()) - names
         if alone and extra:
@@ -93,15 +94,14 @@ def _noun_of(prediction: Prediction, url: str) -> str:
 
 
 def _attachments(prediction: Prediction, box: Sandbox, alone: bool) -> Iterator[Difference]:
-    wanted = [file for file in prediction.files if file.attachment and not file.same_as]
+    wanted = [(file, *file.attachment) for file in prediction.files if file.attachment and not file.same_as]
     if not wanted:
         return
     taken = [row for row in box.far("derms").requests() if _took_effect(row) and row["file_name"]]
-    for file in wanted:
-        assert file.attachment is not None
-        operation, sha = file.attachment
+    for file, operation, sha in wanted:
         mine = {row["sha256"] for row in taken if row["operation"] == operation}
-        if sha not in mine or (alone and mine != {sha}):
+        all_of_it = {other for _, another, other in wanted if another == operation}
+        if sha not in mine or (alone and mine != all_of_it):
             yield Difference(file.noun, f"derms {operation}", f"attachment of {file.name}", sha, str(sorted(mine)))
 
 

@@ -11,9 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from drbridge_sandbox.day import enrollment, ids, intervals, outcomes
+from drbridge_sandbox.day import customers, enrollment, ids, intervals, network, outcomes, settlement
 from drbridge_sandbox.day.planting import Fields, Layout, Plan, Sheet, plan, some_bad
-from drbridge_sandbox.day.prediction import FilePrediction, Prediction
+from drbridge_sandbox.day.prediction import RECORD, FilePrediction, Prediction
 from drbridge_sandbox.day.scores import write_scores
 from drbridge_sandbox.sandbox import Sandbox
 
@@ -24,7 +24,12 @@ ACKS = "s3://ouai_objects/ouai/outgoing/ack"
 FORECASTS = "s3://ouai_objects/ouai/outgoing/forecast"
 ENERGY = "s3://ouai_objects/ouai/outgoing/energy"
 TO_OUAI = "s3://ouai_objects/ouai/incoming"
-TO_DACS_ENERGY = "s3://dacs_objects/dacs/incoming/energy"
+NETWORK = "sftp://derms_files/outgoing/network"
+CUSTOMERS = "sftp://cis_files/outgoing/customers"
+REQUESTS = "sftp://cis_files/outgoing/settlement"
+CREDITS = "sftp://dacs_files/outgoing/settlement"
+TO_DACS = "s3://dacs_objects/dacs/incoming"
+TO_BILLING = "sftp://cis_files/incoming/settlement"
 FEWEST = 200
 
 
@@ -85,6 +90,9 @@ def make_day(seed: int, devices: int, day: date, folder: Path | None = None) -> 
     maker.outcomes()
     maker.forecast()
     maker.energy()
+    maker.network()
+    maker.customers()
+    maker.settlement()
     made.prediction = Prediction(tuple(maker.files), maker.effects, maker.keys, maker.acks)
     return made
 
@@ -111,17 +119,19 @@ class _Maker:
     def _sheet(
         self, url: str, name: str, noun: str, layout: Layout, rows: int,
         draw: Callable[[Random, Plan], Sequence[Fields]], *, relays: tuple[str, ...] = (),
-        accepted: Callable[[Fields], object] = lambda _: None, share: float = 0.005,
+        accepted: Callable[[Fields], object] = lambda _: None, share: float = 0.005, first: Sequence[Fields] = (),
     ) -> Sheet:  # fmt: skip
-        """Writes one file with faults and predicts it."""
+        """Writes one file with faults and predicts it; the rows of `first` have none."""
         random = self._random(name)
         planned = plan(random, rows, some_bad(rows, share))
         with Sheet(self._add(url, name), layout) as sheet:
+            for fields in first:
+                sheet.good(fields)
             sheet.fill(draw(random, planned), planned, accepted)
         self.files.append(
             FilePrediction(
                 url, name, noun, sheet.sha, sheet.rows, sheet.accepted, tuple(sheet.refused), tuple(sheet.duplicates),
-                relays=relays,
+                relays=relays, delimiter=layout.delimiter,
             )
         )  # fmt: skip
         return sheet
@@ -243,10 +253,55 @@ class _Maker:
         self._sheet(
             ENERGY, f"KWH_AVOIDED_{self.stamp}T233000Z_1.csv", "kwh_avoided", intervals.KWH_AVOIDED, self.few,
             lambda random, planned: list(intervals.kwh_avoided(random, day, event, planned.rows)),
-            relays=(TO_DACS_ENERGY,),
+            relays=(f"{TO_DACS}/energy",),
         )  # fmt: skip
         self._sheet(
             ENERGY, f"KW_DROP_{self.stamp}T233000Z_1.csv", "kw_drop", intervals.KW_DROP, self.few,
             lambda random, planned: list(intervals.kw_drop(random, day, event, planned.rows)),
-            relays=(TO_DACS_ENERGY,),
+            relays=(f"{TO_DACS}/energy",),
         )  # fmt: skip
+
+    def network(self) -> None:
+        """The whole network: every service point's transformer, feeder and substation."""
+        day = self.day.date
+        self._sheet(
+            NETWORK, f"SP_NETWORK_LOCATION_FULL_{self.stamp}T010000Z.csv", "network_location", network.LAYOUT, self.few,
+            lambda _, planned: list(network.locations(day, planned.rows)), relays=(f"{TO_DACS}/network",),
+            first=[network.always_there(day)],
+        )  # fmt: skip
+
+    def customers(self) -> None:
+        """Customers who changed, to DACS as they are, to the DERMS without the bad rows; the last kind comes first."""
+        for code, noun, there, layout, drawn in (
+            ("C1-DMSEX", "customer_service_agreement", "service_agreement", customers.SERVICE_AGREEMENT,
+             customers.service_agreements),
+            ("C1-DSPEX", "customer_service_point", "service_point", customers.SERVICE_POINT, customers.service_points),
+            ("C1-DCTEX", "customer_contact", "customer", customers.CONTACT, customers.contacts),
+        ):  # fmt: skip
+            sheet = self._sheet(
+                CUSTOMERS, f"{code}_{self.stamp}_00.csv", noun, layout, self.few,
+                lambda _, planned, drawn=drawn: list(drawn(self.day.date, planned.rows)),  # type: ignore[misc]
+                relays=(f"{TO_DACS}/customers",),
+            )  # fmt: skip
+            self._change_last(attachment=("customers", sheet.accepted_sha))
+            self.keys["derms", there] = sheet.accepted
+
+    def settlement(self) -> None:
+        """Requests, and two files of credits: one as its control record says, one that lacks a cent."""
+        day, event = self.day.date, outcomes.stages(self.day.date)[0].event
+        self._sheet(
+            REQUESTS, f"SETTLEMENT_REQUEST_{self.stamp}T050000Z.csv", "settlement_request", settlement.REQUEST,
+            self.few, lambda _, planned: list(settlement.requests(day, planned.rows, planned.bad)),
+            relays=(f"{TO_DACS}/settlement",),
+        )  # fmt: skip
+        for hour, lost in ((6, "0.00"), (7, "0.01")):
+            name = f"CUST_SETTLEMENT_{self.stamp}T{hour:02d}0000Z.csv"
+            sheet = self._sheet(
+                CREDITS, name, "settlement_credit", settlement.CREDIT, self.few,
+                lambda random, planned: list(settlement.credits(random, day, event, planned.rows)),
+                relays=(TO_BILLING,),
+            )  # fmt: skip
+            record = settlement.control_record(name, self.day.folder / name, sheet, lost)
+            self._add(CREDITS, name + RECORD).write_bytes(record)
+            self._change_last(record=sha256(record).hexdigest())
+        self._change_last(relays=(), ends="Error-", why_error="totals_differ")

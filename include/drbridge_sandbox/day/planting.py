@@ -13,7 +13,7 @@ from typing import Self
 
 from drbridge_sandbox.day.prediction import Planted
 
-NEEDS_QUOTES = re.compile(r'[",\r\n]')
+NEEDS_QUOTES = re.compile(r'[",\t\r\n]')
 Fields = list[str]
 
 
@@ -41,6 +41,7 @@ class Layout:
     header: tuple[str, ...]
     spoils: tuple[Spoil, ...]
     other: tuple[str, str]
+    delimiter: str = ","
 
     def spoiled(self, fields: Sequence[str], number: int) -> tuple[Fields, str]:
         """A bad version of a row, and what is wrong with it."""
@@ -111,7 +112,7 @@ class Sheet:
     def __post_init__(self) -> None:
         self._file = self.path.open("wb")
         self._sha, self._accepted_sha = sha256(), sha256()
-        self._write(text_of(self.layout.header), True)
+        self._write(self._text(self.layout.header), True)
 
     @property
     def sha(self) -> str:
@@ -125,19 +126,19 @@ class Sheet:
         """A row that must be accepted."""
         self.rows += 1
         self.accepted += 1
-        self._write(text_of(fields), True)
+        self._write(self._text(fields), True)
 
     def bad(self, fields: Sequence[str], kind: str) -> None:
         """A row that must be refused."""
         self.rows += 1
         self.refused.append(Planted(self.line, kind))
-        self._write(text_of(fields), False)
+        self._write(self._text(fields), False)
 
     def duplicate(self, fields: Sequence[str]) -> None:
         """A row that repeats an earlier one."""
         self.rows += 1
         self.duplicates.append(self.line)
-        self._write(text_of(fields), False)
+        self._write(self._text(fields), False)
 
     def fill(self, rows: Iterable[Fields], plan: Plan, accepted: Callable[[Fields], object] = lambda _: None) -> None:
         """Writes rows with their planned faults, and the copies after them; `accepted` sees the rows that pass."""
@@ -164,6 +165,9 @@ class Sheet:
                 self.duplicate(fields)
         assert len(copies) == len(plan.repeated) + len(plan.contradicted)
 
+    def _text(self, fields: Sequence[str]) -> bytes:
+        return text_of(fields, self.layout.delimiter)
+
     def _write(self, data: bytes, accepted: bool) -> None:
         self._file.write(data)
         self._sha.update(data)
@@ -180,9 +184,9 @@ class Sheet:
         self._file.close()
 
 
-def text_of(fields: Sequence[str]) -> bytes:
+def text_of(fields: Sequence[str], delimiter: str = ",") -> bytes:
     """A line of CSV; fields are quoted where they must be."""
-    return (",".join(_quoted(field) for field in fields) + "\n").encode()
+    return (delimiter.join(_quoted(field) for field in fields) + "\n").encode()
 
 
 def _quoted(field: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+RECORD = ".control.json"
 Ending = Literal["Sent-", "Error-"]
 
 
@@ -32,10 +33,12 @@ class FilePrediction:
         duplicates: lines that repeat an earlier row word for word.
         refused_there: lines that the far side refuses although they are well-formed.
         ends: how its name begins when everything about it is settled.
-        why_error: for files that end `Error-`: truncated, over_threshold.
+        why_error: for files that end `Error-`: truncated, over_threshold, totals_differ.
         relays: places where the same bytes must lie under the same name.
         attachment: operation of the DERMS and sha256 of what it must have been sent, if it is sent as a file.
         same_as: name of the file that has the same bytes; this one must cause nothing.
+        delimiter: what stands between two fields.
+        record: sha256 of its control record, if it has one: that must follow it, and be renamed with it.
     """
 
     url: str
@@ -52,6 +55,8 @@ class FilePrediction:
     relays: tuple[str, ...] = ()
     attachment: tuple[str, str] | None = None
     same_as: str = ""
+    delimiter: str = ","
+    record: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The REST side of DACS and the DERMS: published paths, fields, codes and limits, a memory, and a fault dial."""
+"""The REST side of DACS, DERMS and CIS: published paths, fields, codes and limits, a memory, and a fault dial."""

@@ -1,4 +1,4 @@
-"""The process that serves DACS and the DERMS: `python -m drbridge_sandbox.rest SETTINGS.json`."""
+"""The process that serves DACS, the DERMS and the CIS: `python -m drbridge_sandbox.rest SETTINGS.json`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 import uvicorn
 
-from drbridge_sandbox.rest import control, dacs, derms
+from drbridge_sandbox.rest import ccs, control, dacs, derms
 from drbridge_sandbox.rest.auth import Doorman
 from drbridge_sandbox.rest.gate import HOST, Gate
 from drbridge_sandbox.rest.hall import Hall
 from drbridge_sandbox.rest.memory import Memory
 
-SERVICES = {"dacs": dacs.build, "derms": derms.build}
+SERVICES = {"dacs": dacs.build, "derms": derms.build, "ccs": ccs.build}
 
 
 def open_gate(root: Path, name: str, settings: dict[str, Any]) -> Gate:

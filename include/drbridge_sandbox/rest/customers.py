@@ -1,7 +1,7 @@
 """Customer files of the CIS as the DERMS takes them: contacts, service points, service agreements.
 
-The files have no header: columns are known by their place (CCS-DACS guide 23C). Tabs part them though the names end in
-.csv; commas are taken as well, and so are files in a .zip or .gz.
+Columns are known by their place (CCS-DACS guide 23C); a first line that names them is passed over. Tabs part them
+though the names end in .csv; commas are taken as well, and so are files in a .zip or .gz.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from drbridge_sandbox.rest.tables import Check, moment, one_of, text
 
 CHANGED, FLAG, EXTERNAL_ID = 1, 2, 3
 FLAGS = ("F1IL", "F1IC")
+FLAG_NAME = "initialLoadSyncFlag"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def _effects(layout: Layout, file: BinaryIO, refused: frozenset[str]) -> Iterato
     try:
         with _unpacked(file) as plain:
             for number, row in enumerate(_rows(plain), 1):
+                if number == 1 and row[FLAG : FLAG + 1] == [FLAG_NAME]:
+                    continue
                 _check(layout, row, number)
                 id_, changed = row[EXTERNAL_ID], row[CHANGED]
                 need_not_refused(refused, id_)

@@ -16,9 +16,7 @@ from drbridge_sandbox.rest import (
     reservations,
     sync_requests,
 )
-from drbridge_sandbox.rest.answers import Answer
 from drbridge_sandbox.rest.hall import Hall, JsonAct
-from drbridge_sandbox.rest.memory import Tx
 
 VERSION = "26.4"
 AGGREGATORS_PATH = "/rest/apis/cross/digitalAssets/derAggregators"
@@ -40,14 +38,7 @@ def build(hall: Hall) -> None:
     """Adds the services of DACS to its app."""
     for path, (operation, act) in POSTS.items():
         hall.take_json_at(path, operation, act)
-
-    @hall.app.patch(sync_requests.SYNC_PATH)
-    async def update_sync_request(sync_request_id: str, request: Request) -> Response:
-        def act(tx: Tx, body: bytes, refused: frozenset[str]) -> Answer:
-            return sync_requests.update_sync_request(tx, sync_request_id, body, refused)
-
-        return await hall.take_json(request, "updateSyncRequest", act)
-
+    sync_requests.take_at(hall)
     _build_questions(hall)
 
 
@@ -57,6 +48,10 @@ def _build_questions(hall: Hall) -> None:
     @app.get(enrollments.ENROLLMENT_PATH + "enroll/{enrollment_id}")
     async def enrollment(enrollment_id: str, request: Request) -> Response:
         return await hall.look(request, lambda records: enrollments.show(records, enrollment_id))
+
+    @app.get(enrollments.ENROLLMENT_PATH + "unenroll/{id_}")
+    async def unenrollment(id_: str, request: Request) -> Response:
+        return await hall.look(request, lambda records: enrollments.show_unenrollment(records, id_))
 
     @app.get(program_events.PROGRAM_EVENT_PATH + "{external_identifier}")
     async def program_event(external_identifier: str, request: Request) -> Response:

@@ -172,8 +172,7 @@ def unenroll(tx: Tx, body: bytes, refused: frozenset[str]) -> Answer:
         raise Refused(400, f"The unenrollment of {id_} already exists")
     tx.records.keep("unenrollment", id_, asked.record | {"status": "PENDING"})
     tx.effects("unenrollment", [Effect(id_, id_, asked.unenroll_reason)])
-    named = "enrollmentId" if asked.enrollment_id else "programSubscriptionId"
-    return Answer(200, {named: id_, "status": "PENDING"}, rows=1)
+    return Answer(200, show_unenrollment(tx.records, id_), rows=1)
 
 
 def found(records: Records, id_: str) -> dict[str, Any]:
@@ -191,6 +190,19 @@ def found(records: Records, id_: str) -> dict[str, Any]:
 def show(records: Records, id_: str) -> dict[str, Any]:
     """What DACS tells of an enrollment."""
     return {"enrollmentId": id_, "status": found(records, id_)["status"]}
+
+
+def show_unenrollment(records: Records, id_: str) -> dict[str, Any]:
+    """What DACS tells of an unenrollment, by the id of the enrollment or the subscription that ends.
+
+    Raises:
+        Refused: there is none.
+    """
+    known = records.get("unenrollment", id_)
+    if known is None:
+        raise Refused(404, f"There is no unenrollment of {id_}")
+    named = "enrollmentId" if "enrollmentId" in known else "programSubscriptionId"
+    return {named: id_, "status": known["status"]}
 
 
 def _verdict(records: Records, asked: Enroll, refused: frozenset[str]) -> dict[str, Any]:

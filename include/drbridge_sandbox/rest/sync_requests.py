@@ -1,13 +1,16 @@
-"""Sync requests in DACS: each waits for one acknowledgement, and is final after it."""
+"""Sync requests in DACS and in the CIS: each waits for one acknowledgement, and is final after it."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+from fastapi import Request
+from fastapi.responses import Response
 from pydantic import Field, model_validator
 
 from drbridge_sandbox.rest.answers import Answer, Refused
 from drbridge_sandbox.rest.bodies import Strict, Text12, Text14, parsed
+from drbridge_sandbox.rest.hall import Hall
 from drbridge_sandbox.rest.memory import Effect, Tx
 
 SYNC_PATH = "/rest/apis/common/sync/syncRequest/{sync_request_id}"
@@ -77,6 +80,17 @@ class PostAcknowledgement(_Verdict):
     """What the other side made of an enrollment, device by device (25.10)."""
 
     device_headend_status: list[DeviceHeadEndStatus] = Field(default_factory=list)
+
+
+def take_at(hall: Hall) -> None:
+    """Adds the service that ends sync requests: the framework of DACS and of the CIS has the same."""
+
+    @hall.app.patch(SYNC_PATH)
+    async def take(sync_request_id: str, request: Request) -> Response:
+        def act(tx: Tx, body: bytes, refused: frozenset[str]) -> Answer:
+            return update_sync_request(tx, sync_request_id, body, refused)
+
+        return await hall.take_json(request, "updateSyncRequest", act)
 
 
 def update_sync_request(tx: Tx, sync_request_id: str, body: bytes, refused: frozenset[str]) -> Answer:

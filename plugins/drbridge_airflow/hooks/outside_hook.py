@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from drbridge.errors import DrBridgeError
 from drbridge_airflow.hooks.connections import connection_of
+
+if TYPE_CHECKING:
+    from drbridge.ports import Connection
 
 
 class OutsideHook(BaseHook):
@@ -29,10 +32,14 @@ class OutsideHook(BaseHook):
         from drbridge.adapters.looking import look_at
 
         try:
-            seen = list(look_at(connection_of(self.conn_id), self._places()))
+            seen = list(look_at(self._connection(), self._places()))
         except DrBridgeError as error:
             return False, str(error)
         return all(each.good for each in seen), "; ".join(f"{each.text} {each.fix}".rstrip() for each in seen)
+
+    def _connection(self) -> Connection:
+        """How to get there."""
+        return connection_of(self.conn_id)
 
     def _places(self) -> Sequence[str]:
         """The addresses to look at; a REST side has none."""

@@ -60,14 +60,26 @@ class _Sender(Brick):
 
 
 class Send(_Sender):
-    """Drains every open delivery of the flow to its REST endpoints, whichever run took it in."""
+    """Drains every open delivery of the flow to its REST endpoints, whichever run took it in.
+
+    A file gets its verdict from `archive`. A message has none: this brick fails in the run that left one for a person,
+    or saw one refused of which its sender is not told.
+    """
 
     ui_color = "#dcfce7"
 
     def _send(self, desk: Desk, asked: Work) -> SendResult:
         from drbridge.exchange.send import send
 
-        return send(desk, self.dag_id, asked)
+        result, flow = send(desk, self.dag_id, asked), desk.systems.flow(self.dag_id)
+        if flow.message and (result.parked or (result.rejected and not flow.answer)):
+            raise Rejected(
+                f"Messages that did not arrive: {result.rejected} refused, {result.parked} wait for a person",
+                detail="; ".join(result.troubles),
+                fix="ask the other side what it has; then trigger the flow with the message's number and resend = "
+                "unknown where it is PARKED, failed where it is REJECTED",
+            )
+        return result
 
 
 class Answer(_Sender):

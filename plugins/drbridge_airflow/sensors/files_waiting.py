@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drbridge.exchange.work import Work
 
 MOST_FILES_OF_A_RUN = 1000  # Airflow maps over 1024 at most
+MOST_REASONS = 20
 GRACE = timedelta(seconds=60)
 
 
@@ -71,6 +72,8 @@ class FilesWaiting(Brick):
         seen = look(desk, self.dag_id, asked)
         for reason in (*seen.unreadable, *seen.gone):
             self.log.warning("%s", reason)
+        if seen.behind:
+            self.log.info("%s", self._told(seen))
         run = context["dag_run"]
         return seen, hand_out(desk, run.dag_id, run.run_id, seen, asked)[:MOST_FILES_OF_A_RUN]
 
@@ -91,9 +94,16 @@ class FilesWaiting(Brick):
                 "No file that waits can be read", detail="; ".join(seen.unreadable),
                 fix="have the sender correct names and rights of these files",
             )  # fmt: skip
+        if seen.behind:
+            raise AirflowSkipException(self._told(seen))
         if asked.by_clock:
             of_nothing(desk, self.dag_id)
         raise AirflowSkipException(self._why_nothing(desk, asked) if asked.file else "nothing waits")
+
+    @staticmethod
+    def _told(seen: Look) -> str:
+        more = len(seen.behind) - MOST_REASONS
+        return "; ".join(seen.behind[:MOST_REASONS]) + (f"; and {more} more wait" if more > 0 else "")
 
     def _why_nothing(self, desk: Desk, asked: Work) -> str:
         from drbridge.exchange.resend import archived

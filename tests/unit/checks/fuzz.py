@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from drbridge.contracts import CONTRACTS, Contract
 from drbridge.contracts.intervals import IntervalContract
-from drbridge.contracts.kinds import Code, Digits, Instant, Integer, Kind, LongText, Number, Parts, Text
+from drbridge.contracts.kinds import Code, Currency, Day, Digits, Instant, Integer, Kind, LongText, Number, Parts, Text
 from tests.unit.good_rows import GOOD
 
 NASTY = [
@@ -63,6 +63,10 @@ def values_around(kind: Kind, chance: random.Random) -> str:
         decimals = kind.scale + chance.randint(-1, 2)
         text = chance.choice(["9", "1", "0"]) * max(whole, 1) + "." + chance.choice(["9", "0", "5"]) * max(decimals, 1)
         return chance.choice(["", "-", "-", "0"]) + text
+    if isinstance(kind, Day):
+        return chance.choice(INSTANTS)[: chance.choice([10, 10, 10, 9, 11])]
+    if isinstance(kind, Currency):
+        return "".join(chance.choices("ABZaé0", k=chance.choice([2, 3, 3, 3, 4])))
     assert isinstance(kind, Instant)
     return chance.choice(INSTANTS)
 
@@ -86,10 +90,14 @@ def row(contract: Contract, number: int, chance: random.Random) -> dict[str, str
     made = dict(GOOD[contract.noun])
     if isinstance(contract, IntervalContract):
         change_intervals(contract, made, chance)
+    times = [name for name in contract.key if isinstance(contract.by_name[name].kind, Instant)]
     if number % 50:
-        made["SPId" if "SPId" in contract.key else contract.key[-1]] = str(number)
-    elif contract.noun == "load_forecast":
-        made["ForecastStartTime"] = chance.choice(SAME_START)
+        made[[name for name in contract.key if name not in times][-1]] = str(number)
+    elif times:
+        made[times[0]] = chance.choice(SAME_START)
+    if contract.periods and chance.random() < 0.2:
+        made |= {contract.periods.of[0]: chance.choice("ABC"), contract.periods.start: chance.choice(INSTANTS),
+                 contract.periods.end: chance.choice([*INSTANTS, ""])}  # fmt: skip
     for _ in range(chance.choice([0, 1, 1, 1, 2, 3])):
         name = chance.choice(list(made))
         column = contract.by_name.get(name)
@@ -155,7 +163,7 @@ def file(noun: str, seed: int, rows: int) -> bytes:
     contract = CONTRACTS[noun]
     names = list(GOOD[noun])
     if chance.random() < 0.3:
-        optional = [each.name for each in contract.columns if not each.required]
+        optional = [each.name for each in contract.columns if each.name not in contract.lacking([])]
         names = [name for name in names if name not in optional or chance.random() < 0.5]
     if chance.random() < 0.3:
         chance.shuffle(names)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from drbridge.contracts import Contract
-from drbridge.contracts.kinds import Instant
+from drbridge.contracts.kinds import Instant, Integer, Kind
 
 
 @dataclass
@@ -63,20 +63,58 @@ def check(contract: Contract, data: bytes, now: datetime, delimiter: str = ",") 
     except OpenQuote:
         found.refusal = "open_quote"
         return found
+    return others_considered(contract, found, header, by_key)
+
+
+def others_considered(
+    contract: Contract, found: Plain, header: list[str], by_key: dict[tuple[Any, ...], list[tuple[int, list[str]]]]
+) -> Plain:
+    """Looks at rows that are good each for itself beside each other."""
+    taken: list[tuple[int, dict[str, str]]] = []
     for same in by_key.values():
         if any(fields != same[0][1] for _, fields in same):
             for line, _ in same:
                 found.rejected[line] = {(", ".join(contract.key), "conflicting_duplicate")}
         else:
-            found.accepted.add(same[0][0])
+            taken.append((same[0][0], dict(zip(header, same[0][1], strict=True))))
             found.duplicate.update(line for line, _ in same[1:])
+    overlapping = overlaps(contract, taken)
+    for line, _ in taken:
+        if line in overlapping:
+            assert contract.periods
+            found.rejected[line] = {(contract.periods.start, "overlap")}
+        else:
+            found.accepted.add(line)
+    return found
+
+
+def overlaps(contract: Contract, rows: list[tuple[int, dict[str, str]]]) -> set[int]:
+    """Lines of rows whose period begins before that of an earlier one that is taken has ended."""
+    if contract.periods is None:
+        return set()
+    (of,), start, end = contract.periods.of, contract.periods.start, contract.periods.end
+    claims = [
+        (row[of], Instant().parse(row[start]), line, row.get(end)) for line, row in rows if row["changeAction"] != "D"
+    ]
+    found: set[int] = set()
+    until: dict[str, datetime | None] = {}
+    for thing, begins, line, ends in sorted(claims, key=lambda claim: claim[:3]):
+        if thing in until and ((last := until[thing]) is None or begins < last):
+            found.add(line)
+        else:
+            until[thing] = Instant().parse(ends) if ends else None
     return found
 
 
 def key(contract: Contract, row: dict[str, str]) -> tuple[Any, ...]:
-    """What a row is about: ids by their text, times by the moment they name."""
-    times = {name for name in contract.key if isinstance(contract.by_name[name].kind, Instant)}
-    return tuple(moment(row[name]) if name in times else row[name] for name in contract.key)
+    """What a row is about: ids by their text, numbers by their value, times by the moment they name."""
+    return tuple(value_of(contract.by_name[name].kind, row[name]) for name in contract.key)
+
+
+def value_of(kind: Kind, text: str) -> Any:
+    if isinstance(kind, Integer):
+        return int(text)
+    return moment(text) if isinstance(kind, Instant) and text else text
 
 
 def moment(text: str) -> tuple[datetime, str]:

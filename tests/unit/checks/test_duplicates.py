@@ -19,6 +19,10 @@ OTHER_FIELD = {
     "enrollment_ack": {"messageNumber": "2"}, "event_outcome": {"outcome": "OVERRIDE"},
     "load_forecast": {"TotalKwReductionAvg": "0.9001"}, "kwh_avoided": {"TotalKwh": "76.00"},
     "kw_drop": {"MaxKwDrop": "20.0"}, "device_reservation": {"recordId": "2"},
+    "network_location": {"feederId": "FDR-13"},
+    "customer_contact": {"name": "MARIA EXAMPLE"}, "customer_service_point": {"postal": "123"},
+    "customer_service_agreement": {"status": "30"}, "settlement_request": {"programCode": "WATER-HEATER"},
+    "settlement_credit": {"amount": "-11.550"},
 }  # fmt: skip
 
 

@@ -52,13 +52,13 @@ def test_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_file_that_changes_while_it_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_bytes(csv_of("device_score", {}, {"deviceScore": "1"}))
-    shown = FileCheck._conflicts
+    shown = FileCheck._refused_for_others
 
     def change_and_show(check: FileCheck, open_file: object) -> Iterator[object]:
         file.write_bytes(file.read_bytes() + b"x\n")
         return shown(check, open_file)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FileCheck, "_conflicts", change_and_show)
+    monkeypatch.setattr(FileCheck, "_refused_for_others", change_and_show)
     assert "changed while it was read" in said(file)
 
 

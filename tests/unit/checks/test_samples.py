@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from drbridge.cli.check import CheckCommand
 from drbridge.cli.check import check as check_command
 from drbridge.contracts import CONTRACTS
+from drbridge.systems import DEFAULT_FILE, load
 from tests.unit.checks import reference
 from tests.unit.checks.helpers import NOW, check
 
@@ -23,6 +24,9 @@ EXPECTED: dict[tuple[str, str], dict[str, Any]] = {
     for noun in CONTRACTS
     for name, expected in json.loads((SAMPLES / noun / "expected.json").read_text()).items()
 }
+DELIMITERS = {
+    noun: flow.delimiter for flow in load(DEFAULT_FILE).flows.values() for noun in flow.prefixes.values()
+}  # fmt: skip
 
 app = typer.Typer()
 app.command(cls=CheckCommand)(check_command)
@@ -44,7 +48,7 @@ def test_every_noun_has_its_samples_and_every_sample_is_expected() -> None:
 @pytest.mark.parametrize(("noun", "name"), EXPECTED)
 def test_a_sample_is_judged_as_expected(noun: str, name: str, tmp_path: Path) -> None:
     expected, data = EXPECTED[noun, name], (SAMPLES / noun / name).read_bytes()
-    checked = check(noun, data, tmp_path)
+    checked = check(noun, data, tmp_path, delimiter=DELIMITERS[noun])
     report = checked.report
     for count in ("verdict", "rows", "accepted", "rejected", "duplicate"):
         assert getattr(report, count) == expected[count]
@@ -62,7 +66,7 @@ def test_a_sample_is_judged_as_expected(noun: str, name: str, tmp_path: Path) ->
 @pytest.mark.parametrize(("noun", "name"), EXPECTED)
 def test_the_plain_row_loop_judges_samples_the_same(noun: str, name: str) -> None:
     expected, data = EXPECTED[noun, name], (SAMPLES / noun / name).read_bytes()
-    plain = reference.check(CONTRACTS[noun], data, NOW)
+    plain = reference.check(CONTRACTS[noun], data, NOW, DELIMITERS[noun])
     assert {(line, *flaw) for line, flaws in plain.rejected.items() for flaw in flaws} == {
         tuple(each) for each in expected["problems"]
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -141,3 +142,12 @@ def test_a_warning_over_many_columns_names_the_first_and_counts_the_others() -> 
     (found,) = CONTRACTS["kwh_avoided"].warnings_of(frame)
     assert found.field == "KwhSaved3"
     assert found.text.endswith("(as in 2 more)")
+
+
+def test_amounts_are_added_up_exactly_and_per_currency() -> None:
+    frame = pl.DataFrame({
+        "amount": ["0.10"] * 3 + ["-9999999999999.99", "00.5", ".5"],
+        "currency": ["USD"] * 5 + ["CAD"],
+    })
+    assert CONTRACTS["settlement_credit"].sums(frame) == {"USD": Decimal("-9999999999999.19"), "CAD": Decimal("0.5")}
+    assert CONTRACTS["kw_drop"].sums(frame) == {}

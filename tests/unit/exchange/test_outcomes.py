@@ -8,7 +8,7 @@ import pytest
 
 from drbridge.errors import Interrupted
 from drbridge.exchange.operations import OPERATIONS
-from drbridge.exchange.outcomes import back_off, judge, judge_failure, judge_unbuilt, retry_after_of
+from drbridge.exchange.outcomes import LATER, back_off, judge, judge_failure, judge_unbuilt, retry_after_of
 from drbridge.ledger.parcels import Claim
 from drbridge.ledger.states import ParcelState
 from drbridge.ports import Lost, NotSent, Reply
@@ -117,6 +117,37 @@ def test_a_refused_chunk_is_halved(status: int) -> None:
 def test_a_repeat_that_the_target_knows_is_done() -> None:
     body = b'{"problemDetailDocument": {"detail": "Duplicate sync request"}}'
     assert state(reply(400, body), "update_sync_request") is ParcelState.ACKED
+
+
+@pytest.mark.parametrize("body", [
+    b'{"messageNumber": 10589}', b'{"messageNumber": "10589"}', b'{"problemDetailDocument": {"messageNumber": 10589}}',
+    b'{"problemDetailDocument": {"serverMessage": [{"sequence": 1}, {"messageNumber": 10589}]}}',
+])  # fmt: skip
+def test_an_enrollment_that_exists_is_done_wherever_the_reply_names_the_number(body: bytes) -> None:
+    assert state(reply(400, body), "create_enrollment") is ParcelState.ACKED
+
+
+@pytest.mark.parametrize("body", [
+    b'{"messageNumber": 10590}', b'{"messageNumber": true}', b'{"messageNumber": null}', b'{"messageNumber": [10589]}',
+    b'{"detail": "10589"}', b'{"messageNumber": "' + b"1" * 5000 + b'"}',
+])  # fmt: skip
+def test_another_message_number_is_a_refusal(body: bytes) -> None:
+    assert state(reply(400, body), "create_enrollment") is ParcelState.REJECTED
+
+
+YES, NO = (b'{"MsgAck": {"ackType": "%s", "responses": {"response": []}}}' % word for word in (b"SUCCESS", b"ERROR"))
+
+
+@pytest.mark.parametrize(("operation", "status", "body", "code"), [
+    ("derms_enroll", 200, YES, "accepted"), ("derms_enroll", 202, b"", LATER), ("derms_enroll", 202, YES, LATER),
+    ("derms_enroll", 200, NO, "refused"), ("derms_enroll", 202, NO, "refused"),
+    ("derms_status_check", 200, YES, LATER), ("derms_status_check", 200, NO, "refused"),
+    ("derms_opt_out", 202, YES, "accepted"),
+])  # fmt: skip
+def test_a_yes_or_no_may_come_later_a_refusal_is_one_at_once(
+    operation: str, status: int, body: bytes, code: str
+) -> None:
+    assert judge(reply(status, body), claim(), OPERATIONS[operation], ENDPOINT, NOW).code == code
 
 
 def test_any_other_400_to_an_acknowledgement_is_a_refusal() -> None:

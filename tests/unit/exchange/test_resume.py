@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
+from drbridge.exchange.accept import Post, accept, read
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.resume import due_flows
 from drbridge.ledger import deliveries, intakes, leases, parcels, queue
@@ -13,6 +14,7 @@ from drbridge.ledger.intakes import Arrival
 from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import DeliveryState
 from drbridge.ledger.tables import parcels as parcels_table
+from tests.unit.contracts.messages import good
 
 FLOW, TO = "dacs_derms_device_score", "derms_device_score"
 LANE = lane_of(FLOW, TO)
@@ -68,3 +70,26 @@ def test_what_a_dead_worker_had_under_way_is_due_though_the_rest_waits(desk: Des
     with desk.ledger.write() as tx:
         leases.release(tx, lease)
     assert woken(desk) == [FLOW]
+
+
+def opt_out(number: str) -> Post:
+    return read("event_opt_out", good("event_opt_out") | {"messageId": number, "stageId": number}, "dacs")
+
+
+def test_a_message_wakes_its_flow_though_an_older_one_waits_for_its_time(desk: Desk) -> None:
+    accept(desk, [opt_out("OO-1")])
+    with desk.ledger.write() as tx:
+        tx.execute(update(parcels_table).values(next_at=clock(tx) + 900))
+    assert due_flows_of_messages(desk) == []
+    accept(desk, [opt_out("OO-2")])
+    assert due_flows_of_messages(desk) == ["dacs_derms_event_opt_out"]
+
+
+def test_a_flow_of_messages_has_no_source_to_look_at(desk: Desk) -> None:
+    unseen = [flow for flow, why in due_flows(desk) if "nobody has looked" in why]
+    assert FLOW in unseen
+    assert "dacs_derms_event_opt_out" not in unseen
+
+
+def due_flows_of_messages(desk: Desk) -> list[str]:
+    return [flow for flow, why in due_flows(desk) if "messages" in why]

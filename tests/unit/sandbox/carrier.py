@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from drbridge_sandbox.day import Day, FilePrediction
 from drbridge_sandbox.day.outcomes import DACS_CODES
+from drbridge_sandbox.day.prediction import RECORD
 from drbridge_sandbox.sandbox import Sandbox
 from tests.unit.sandbox.conftest import Caller
 from tests.unit.sandbox.test_dacs import OUTCOMES, SYNC
@@ -31,13 +32,16 @@ class Carrier:
             elif file.noun == "event_outcome":
                 self._acknowledge(file, "FAILURE")
             place = self.box.place(file.url)
-            place.drop(file.ends + file.name, place.read(file.name))
-            place.remove(file.name)
+            for name in (file.name, file.name + RECORD) if file.record else (file.name,):
+                place.drop(file.ends + name, place.read(name))
+                place.remove(name)
 
     def _deliver(self, file: FilePrediction) -> None:
         data = self.box.files(file.url)[file.name]
         for url in file.relays:
             self.box.drop(url, file.name, data)
+            if file.record:
+                self.box.drop(url, file.name + RECORD, self.box.files(file.url)[file.name + RECORD])
         if file.attachment:
             content = b"".join(line for _, line in accepted(file, data))
             said = self.derms.file(f"/{file.attachment[0]}", file.name, content)

@@ -87,7 +87,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def box(started: Sandbox) -> Sandbox:
-    for system in ("dacs", "derms"):
+    for system in started.services:
         started.far(system).reset()
         started.far(system).token_lifetime(3600)
     return started
@@ -111,3 +111,13 @@ def far_dacs(box: Sandbox) -> Far:
 @pytest.fixture
 def far_derms(box: Sandbox) -> Far:
     return box.far("derms")
+
+
+@pytest.fixture
+def ccs(box: Sandbox) -> Caller:
+    return Caller(box, "ccs")
+
+
+@pytest.fixture
+def far_ccs(box: Sandbox) -> Far:
+    return box.far("ccs")

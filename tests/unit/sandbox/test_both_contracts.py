@@ -22,14 +22,14 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     return make_day(11, 3_000, DAY, tmp_path_factory.mktemp("day"))
 
 
-def checked(path: Path, noun: str, workdir: Path) -> tuple[FileReport, bytes]:
+def checked(path: Path, noun: str, delimiter: str, workdir: Path) -> tuple[FileReport, bytes]:
     """What drbridge says of a file, and the accepted lines as they came."""
 
     @contextmanager
     def opened() -> Iterator[Iterator[bytes]]:
         yield iter([path.read_bytes()])
 
-    check = FileCheck(CONTRACTS[noun], workdir=workdir, now=datetime(2026, 7, 16, tzinfo=UTC))
+    check = FileCheck(CONTRACTS[noun], workdir=workdir, now=datetime(2026, 7, 16, tzinfo=UTC), delimiter=delimiter)
     lines = {
         line: raw for block in check.blocks(opened) for line, raw in zip(block.frame["line"], block.raw(), strict=True)
     }
@@ -39,11 +39,11 @@ def checked(path: Path, noun: str, workdir: Path) -> tuple[FileReport, bytes]:
     return report, report.header + b"".join(lines.values())
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(17))
 def test_drbridge_finds_what_was_planted_and_nothing_else(day: Day, tmp_path: Path, number: int) -> None:
     file = day.prediction.files[number]
     path = day.folder / file.name
-    report, good = checked(path, file.noun, tmp_path)
+    report, good = checked(path, file.noun, file.delimiter, tmp_path)
     assert report.sha256 == file.sha256
     if file.rows is None:
         assert report.refusal is not None

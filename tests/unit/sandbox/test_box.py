@@ -12,7 +12,7 @@ import pytest
 
 from drbridge_sandbox.ouai import INCOMING, OUTGOING, process_enrollments
 from drbridge_sandbox.places import FOLDERS, digest
-from drbridge_sandbox.sandbox import Sandbox
+from drbridge_sandbox.sandbox import SYSTEMS, Sandbox
 
 PLACES = ["sftp://dacs_files/outgoing/scores", "s3://ouai_objects/ouai/outgoing/forecast"]
 
@@ -20,15 +20,15 @@ PLACES = ["sftp://dacs_files/outgoing/scores", "s3://ouai_objects/ouai/outgoing/
 def test_every_system_has_its_connections(box: Sandbox) -> None:
     connections = box.connections()
     assert sorted(connections) == sorted(
-        [f"{system}_{kind}" for system in ("dacs", "derms", "ouai") for kind in ("files", "objects")]
-        + ["dacs_rest", "derms_rest"]
+        [f"{system}_{kind}" for system in SYSTEMS for kind in ("files", "objects")]
+        + ["dacs_rest", "derms_rest", "ccs_rest"]
     )
     assert json.loads(box.env()["AIRFLOW_CONN_DERMS_REST"])["extra"] == {
         "auth": "oauth2", "token_path": "/oauth/token", "scope": "drbridge",
     }  # fmt: skip
     assert connections["dacs_rest"]["extra"] == {"auth": "basic"}
-    keys = {connections[f"{system}_files"]["extra"]["host_key"] for system in ("dacs", "derms", "ouai")}
-    assert len(keys) == 3
+    keys = {connections[f"{system}_files"]["extra"]["host_key"] for system in SYSTEMS}
+    assert len(keys) == len(SYSTEMS)
     assert all(each["extra"]["endpoint_url"] for name, each in connections.items() if name.endswith("_objects"))
 
 
@@ -69,7 +69,7 @@ async def _folders(box: Sandbox, system: str) -> set[str]:
         return {folder for folder in FOLDERS[system] if await client.isdir(folder)}
 
 
-@pytest.mark.parametrize("system", ["dacs", "derms", "ouai"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_the_folders_are_there_for_those_who_come_over_the_network(box: Sandbox, system: str) -> None:
     assert asyncio.run(_folders(box, system)) == set(FOLDERS[system])
 

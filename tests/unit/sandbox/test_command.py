@@ -33,7 +33,7 @@ def test_it_prints_connections_drops_a_day_and_ends_on_ctrl_c(tmp_path: Path) ->
         exported = [shlex.split(line)[1] for line in said if line.startswith("export ")]
         connections = {name: json.loads(value) for name, _, value in (each.partition("=") for each in exported)}
         assert connections["AIRFLOW_CONN_DACS_REST"]["port"] == base + 1
-        assert len(connections) == 8
+        assert len(connections) == 11
         assert (tmp_path / "files/dacs/outgoing/scores/SDCSE_20260714_00.csv").exists()
         assert is_open(base + 1)
         running.send_signal(signal.SIGINT)
@@ -53,7 +53,7 @@ def test_another_machine_reaches_it_by_its_name_with_the_connections_it_wrote(tm
         next(line for line in running.stdout if "Ctrl-C" in line)
         assert told.stat().st_mode & 0o077 == 0
         connections = json.loads(told.read_text())
-        assert len(connections) == 8
+        assert len(connections) == 11
         assert "127.0.0.1" not in told.read_text()
         known = {name: connection_from_fields(name, fields) for name, fields in connections.items()}
         end = time.monotonic() + 10

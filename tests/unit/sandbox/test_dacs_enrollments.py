@@ -117,6 +117,15 @@ def test_an_unenrollment_is_asked_for_once_with_a_known_reason(dacs: Caller, far
     assert far_dacs.records("unenrollment")[id_]["unenrollReason"] == "CUSTOMEROPTOUT"
 
 
+def test_an_unenrollment_can_be_asked_for(dacs: Caller) -> None:
+    body = {"transactionId": "1", "programSubscriptionId": "55", "unenrollReason": "LSSL"}
+    said = dacs.json("POST", ENROLLMENTS + "unenroll", body)
+    assert said.json == {"programSubscriptionId": "55", "status": "PENDING"}
+    path = ENROLLMENTS + "unenroll/"
+    assert dacs.call("GET", path + "55", headers=dacs.authorized()).json == said.json
+    assert dacs.call("GET", path + "56", headers=dacs.authorized()).status == 404
+
+
 def test_an_acknowledgement_tells_of_each_device_and_ends_the_sync_request(dacs: Caller, far_dacs: Far) -> None:
     far_dacs.seed(["15449036987849"])
     devices = [{"deviceId": "1", "headEndRegistration": "D1RE"},

@@ -1,0 +1,31 @@
+"""DERMS's yes or no to enrollment changes travels to DACS, with the registration of each device where DERMS tells
+it: one call for each sync request that a message answers. The sync request becomes Synchronized or Error there.
+
+**Starts** when a message of DERMS is in the inbox, when something unfinished is due again, and at midnight UTC
+as a sweep. A run works on every message that waits, and stays a few seconds for the next.
+
+**Ends** green: DACS has every acknowledgement; one of a sync request that was final before counts as done. Red
+`send`: DACS has not taken everything yet and the rest goes by itself; or one was refused (DACS does not know
+the sync request) or is PARKED: the log says which, and a person must look.
+
+**Run it again** trigger it with an empty form: everything that waits. One message: give its number, ours or the
+one its sender gave it. What was refused, once the cause is gone: the number and `resend = failed`; what is
+PARKED: `resend = unknown`. Look first: `dry_run`. A day: a backfill, always with `--reprocess-behavior
+completed`. Clearing a task resumes. What was accepted is never sent again unless you choose `all`.
+"""
+
+from airflow.sdk import DAG
+
+from drbridge_airflow.operators import Send
+from drbridge_airflow.policies import FLOW_SETTINGS, params, schedule_of
+
+with DAG(
+    "derms_dacs_enrollment_ack",
+    dag_display_name="Enrollment acknowledgements: DERMS to DACS",
+    doc_md=__doc__,
+    tags=["enrollment", "DERMS", "DACS"],
+    schedule=schedule_of("derms_dacs_enrollment_ack"),
+    params=params(),
+    **FLOW_SETTINGS,
+):
+    Send(task_id="send")

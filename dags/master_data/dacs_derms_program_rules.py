@@ -1,0 +1,36 @@
+"""When and how often a program may call on its devices: all rules of a program travel from DACS to DERMS whenever
+one of them changes, and replace what DERMS had. DACS's sync request is ended with what DERMS said.
+
+**Starts** when a message of DACS is in the inbox, when something unfinished is due again, and at midnight UTC
+as a sweep. A run works on every message that waits, and stays a few seconds for the next.
+
+**Ends** green: DERMS has the newest rules of every program, or said no and DACS's sync request shows why. Older
+rules that were overtaken did not go. Where DERMS only says that it has them, its yes or no comes through
+`derms_dacs_program_rules_ack`. Red `send`: DERMS has not taken everything yet and the rest goes by itself; or a
+message is PARKED and a person must decide, and the log says which. Red `answer`: DACS could not be told yet;
+that is tried again by itself.
+
+**Run it again** trigger it with an empty form: everything that waits. One message: give its number, ours or the
+one its sender gave it. What was refused, once the cause is gone: the number and `resend = failed`; what is
+PARKED: `resend = unknown`. Look first: `dry_run`. A day: a backfill, always with `--reprocess-behavior
+completed`. Clearing a task resumes. What was accepted is never sent again unless you choose `all`, and what a
+newer message has overtaken does not go even then.
+"""
+
+from airflow.sdk import DAG
+
+from drbridge_airflow.operators import Answer, Send
+from drbridge_airflow.policies import FLOW_SETTINGS, params, schedule_of
+
+with DAG(
+    "dacs_derms_program_rules",
+    dag_display_name="Program rules: DACS to DERMS",
+    doc_md=__doc__,
+    tags=["master data", "DACS", "DERMS"],
+    schedule=schedule_of("dacs_derms_program_rules"),
+    params=params(),
+    **FLOW_SETTINGS,
+):
+    send = Send(task_id="send")
+    answer = Answer(task_id="answer")
+    send >> answer
