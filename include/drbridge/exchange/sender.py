@@ -33,7 +33,7 @@ from drbridge.exchange.staging import view_of
 from drbridge.ledger import deliveries, leases, parcels, targets
 from drbridge.ledger.database import Tx
 from drbridge.ledger.leases import Lease
-from drbridge.ledger.parcels import WAITS, Claim, Outcome, Settled
+from drbridge.ledger.parcels import IN_DOUBT, WAITS, Claim, Outcome, Settled
 from drbridge.ledger.states import MOVING, ParcelState
 from drbridge.ports import Call, Lost, NotSent, RestTarget
 from drbridge.systems import Endpoint, Flow
@@ -234,7 +234,7 @@ class Sender:
         if self.endpoint.unknown != "park" and not self._tried_in_vain(tx, each.claim):
             return each
         text = f"nobody knows whether it took effect after {each.claim.tries} tries: {each.outcome.text}"
-        return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED, code="in_doubt", text=text))
+        return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED, code=IN_DOUBT, text=text))
 
     def _tried_in_vain(self, tx: Tx, claim: Claim) -> bool:
         """Whether it stays in doubt while its target works: something there succeeded since the try before this.
@@ -295,6 +295,8 @@ class Sender:
         async with self.wire:
             started = self.desk.clock.monotonic()
             outcome = await self._outcome(target, claim)
+        if claim.in_doubt and claim.decided is None and outcome.state is ParcelState.PENDING:
+            outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
 
     async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:

@@ -18,6 +18,7 @@ INSERT_BATCH = 5_000
 LONGEST_CODE = 60
 LONGEST_TEXT = 500
 WAITS = "waits"  # the code of a message that waits for another to come first
+IN_DOUBT = "in_doubt"  # the code of what a person decides about because nobody knows whether it took effect
 
 
 @dataclass(frozen=True, slots=True)
