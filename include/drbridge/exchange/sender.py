@@ -26,9 +26,9 @@ from drbridge.exchange.outcomes import (
     judge_failure,
     judge_health,
     judge_unbuilt,
-    scrubbed,
 )
 from drbridge.exchange.requests import Requests
+from drbridge.exchange.scrub import scrubbed
 from drbridge.exchange.staging import view_of
 from drbridge.ledger import deliveries, leases, parcels, targets
 from drbridge.ledger.database import Tx
@@ -275,7 +275,7 @@ class Sender:
             self.success_noted = now
 
     def _next(self, tx: Tx, room: int, busy: bool) -> list[Claim]:
-        """The parcels that may go now; one alone until the target has answered."""
+        """The parcels that may go now; one call alone until the target has answered."""
         health = targets.health(tx, self.endpoint.connection, self.endpoint.name)
         if health.wait_seconds > 0:
             why = health.last_error or "it asked for it"
@@ -286,6 +286,10 @@ class Sender:
         if alone and busy:
             return []
         claims = self.lineup.next(tx, self.lease, 1 if alone else room)
+        while alone and claims and claims[-1].decided is not None and len(claims) < room:
+            if not (more := self.lineup.next(tx, self.lease, 1)):
+                break
+            claims += more
         if not claims and not busy and (wait := self.lineup.wait(tx, self.lease)) is not None:
             self.waiting = f"the next try is due in {wait:.0f} s. {self.tally.setback}".rstrip(". ")
         return claims
@@ -324,7 +328,9 @@ class Sender:
                 ParcelState.PENDING, "misconfigured", str(error), wait_seconds=LONGEST_WAIT_SECONDS, stop="connection"
             )
         outcome = judge(reply, claim, self.operation, self.endpoint, self.desk.clock.now())
-        return replace(outcome, text=scrubbed(outcome.text, call.json)) if claim.sealed else outcome
+        if outcome.state is not ParcelState.REJECTED:
+            return outcome
+        return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
 
     async def _ill(self, target: RestTarget, claim: Claim) -> Outcome | None:
         """What keeps a target from being sent anything, by its own health check; asked once, before the first call."""

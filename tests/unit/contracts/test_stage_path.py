@@ -26,11 +26,11 @@ Arrivals = Sequence[tuple[str, int]]
 
 @cache
 def message(status: str, second: int, *, hour: int = 18, stage: str | None = "1315") -> EventStatus:
-    start = NOON.replace(hour=hour)
+    start, sent_at = NOON.replace(hour=hour), NOON + timedelta(seconds=second)
     return EventStatus.model_validate({
         "messageId": f"{status}-{second}-{hour}", "eventId": "9001", "stageId": stage, "stageStatus": status,
         "programId": "SUMMER", "eventType": "EMERGENCY", "startDateTime": start.isoformat(),
-        "endDateTime": (start + timedelta(hours=2)).isoformat(), "sentAt": (NOON + timedelta(seconds=second)).isoformat(),
+        "endDateTime": (start + timedelta(hours=2)).isoformat(), "sentAt": sent_at.isoformat(),
     })  # fmt: skip
 
 
