@@ -72,7 +72,7 @@ class MsgAck(Message):
             raise ValueError("neither responses nor dacsMessageId: it is not known which request is answered")
         for request in self.answered:
             if not re.fullmatch(self.asked, request):
-                raise ValueError(f"dacsMessageId {request!r} is not the number of a request")
+                raise ValueError("dacsMessageId is not the number of a request")
         if self.device_headend_status and len(self.answered) > 1:
             raise ValueError("deviceHeadendStatus does not say of which request: send one message for each")
         return self

@@ -109,9 +109,7 @@ def _need_shallow(body: bytes) -> None:
 def _need(request: Request, media_type: str) -> None:
     given = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if given != media_type:
-        raise Refused(
-            415, f"The content type is {given or 'missing'}: send {media_type}", headers={"Accept": media_type}
-        )
+        raise Refused(415, f"This content type is not taken here: send {media_type}", headers={"Accept": media_type})
 
 
 def _limited(request: Request, largest: int) -> Request:
