@@ -80,7 +80,7 @@ class Cage:
 
 def planted(cage: Cage, noun: str) -> dict[str, Any]:
     """The hand-written message with a canary in every field, known or not, that validation lets one into."""
-    data = copy.deepcopy(good(noun)) | {"password": cage.secret(), "more": {"phone": cage.secret()}}
+    data: dict[str, Any] = copy.deepcopy(good(noun)) | {"password": cage.secret(), "more": {"phone": cage.secret()}}
     for number, where in enumerate(list(_fields(MESSAGES[noun], data))):
         for shape in range(len(SHAPES)):
             tried = copy.deepcopy(data)

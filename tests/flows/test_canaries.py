@@ -25,6 +25,7 @@ from drbridge.exchange.results import result_of
 from drbridge.exchange.send import answer, send
 from drbridge.exchange.work import Work
 from drbridge.inbox.problems import flaws
+from drbridge.ledger import notices as ledger_notices
 from drbridge.ledger.tables import audit, messages, parcels, targets
 from drbridge.systems import Notify
 from drbridge_sandbox.sandbox import Sandbox
@@ -226,7 +227,7 @@ def test_the_search_finds_a_canary_that_was_let_out_on_purpose(scene: Scene, pla
         if place == "ledger":
             tx.execute(update(parcels).values(text=f"customer {canary.upper()} is unknown"))
         if place == "notice":
-            notices.kept.add(
+            ledger_notices.add(
                 tx, "k", ["mail"], kind="error", flow="f", what=canary, subject="", why="", fix="", link=""
             )  # fmt: skip
         if place == "wal":

@@ -235,7 +235,7 @@ class Currency(Kind):
 
     def parse(self, text: str) -> str:
         if not _CURRENCY.fullmatch(text):
-            raise refusal("not_in_list", f"{shown(text)} is not a currency such as USD")
+            raise refusal("not_in_list", "the value is not a currency such as USD")
         return text
 
     def fast(self, value: pl.Expr) -> pl.Expr:
@@ -304,11 +304,11 @@ class Day(Kind):
     def parse(self, text: str) -> date:
         found = _DAY.fullmatch(text)
         if not found:
-            raise refusal("not_a_day", f"{shown(text)} is not a date as in 2026-07-14")
+            raise refusal("not_a_day", "the value is not a date as in 2026-07-14")
         try:
             return date(int(found[1]), int(found[2]), int(found[3]))
         except ValueError as error:
-            raise refusal("no_such_time", f"{shown(text)} does not exist: {error}") from None
+            raise refusal("no_such_time", f"the value does not exist: {error}") from None
 
     def fast(self, value: pl.Expr) -> pl.Expr:
         return value.str.contains(rf"\A{_FAST_DAY}\z")

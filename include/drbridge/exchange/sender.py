@@ -296,16 +296,16 @@ class Sender:
 
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
         """Builds and sends one request, and says what came of it."""
+        if claim.decided is not None:
+            return Settled(claim, claim.decided, claim.at, 0.0)
         async with self.wire:
             started = self.desk.clock.monotonic()
             outcome = await self._outcome(target, claim)
-        if claim.in_doubt and claim.decided is None and outcome.state is ParcelState.PENDING:
+        if claim.in_doubt and outcome.state is ParcelState.PENDING:
             outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
 
     async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:
-        if claim.decided is not None:
-            return claim.decided
         call = self._build(claim) if claim.sealed else await asyncio.to_thread(self._build, claim)
         if isinstance(call, Outcome):
             return call
