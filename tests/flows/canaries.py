@@ -118,7 +118,7 @@ def planted_row(cage: Cage, noun: str, fields: dict[str, str]) -> dict[str, str]
     return fields
 
 
-def spoilt_files(cage: Cage, fields: dict[str, str]) -> list[str]:
+def spoilt_files(cage: Cage, fields: dict[str, str], delimiter: str) -> list[str]:
     """Rows with one canary too many: in each column, beside the last, a whole row of them; and one behind a quote."""
     rows = []
     for number in range(len(fields)):
@@ -128,7 +128,7 @@ def spoilt_files(cage: Cage, fields: dict[str, str]) -> list[str]:
             cage.release()
             rows.append(values)
     rows += [[*fields.values(), cage.secret()], [cage.secret() for _ in fields]]
-    return ["".join(",".join(values) + "\n" for values in rows), f'"{cage.secret()}']
+    return ["".join(delimiter.join(values) + "\n" for values in rows), f'"{cage.secret()}']
 
 
 def _is_taken(noun: str, data: Any) -> bool:
