@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.drbridge/pycache
 
-.PHONY: help setup demo stop test check docs bench-check fuzz schemathesis screenshots clean
+.PHONY: help setup demo stop test check docs bench-check bench-inbox bench-latency prove-stages fuzz schemathesis screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,15 @@ docs: setup ## writes the generated pages anew
 
 bench-check: setup ## the file check against pandas and pydantic, 5 million rows
 	$(BIN)/python bench/check.py
+
+prove-stages: setup ## all 1,364 sequences of stage messages, through the ledger into DACS
+	DRBRIDGE_PROVE_STAGES=1 $(BIN)/python -m pytest -q tests/unit/contracts/test_stage_path.py tests/flows/test_stage_sequences.py
+
+bench-inbox: setup ## messages stored and sent on, against a bare loop (MESSAGES=20000)
+	$(BIN)/python bench/inbox.py --messages $(or $(MESSAGES),20000)
+
+bench-latency: setup ## from the POST of a stage status to its effect, on a running Airflow (SECONDS_OF_POSTS=300)
+	$(BIN)/python bench/latency.py --seconds $(or $(SECONDS_OF_POSTS),300)
 
 fuzz: setup ## the long run of the contract fuzz test (FUZZ_SECONDS=600)
 	DRBRIDGE_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(BIN)/python -m pytest -q tests/unit/checks -k fuzz

@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 from drbridge.adapters.loop import LoopThread
 from drbridge.errors import Busy, Misconfigured, NotKnownThere, Rejected, Unreachable
 from drbridge.exchange.operation import Operation, read_json
-from drbridge.exchange.outcomes import judge, scrubbed
+from drbridge.exchange.outcomes import judge
+from drbridge.exchange.scrub import scrubbed
 from drbridge.ledger.parcels import Claim, Outcome
 from drbridge.ledger.states import ParcelState
 from drbridge.ports import Call, Lost, NotSent, Reply, RestTarget
@@ -86,9 +87,8 @@ class Line:
             kind = NotKnownThere if reply.status == 404 else Rejected
             if number := operation.kept(reply.body):
                 detail += f", {operation.id_member} {number}"
-            raise kind(
-                f"{self._who} refused: {scrubbed(outcome.text, call.json)}", detail, "correct it, then ask again"
-            )
+            why = scrubbed(outcome.text, call, call.path.rpartition("/")[0])
+            raise kind(f"{self._who} refused: {why}", detail, "correct it, then ask again")
         if outcome.retry_after is not None:
             raise Busy(f"{self._who} asks us to wait", detail, "try again later", outcome.retry_after)
         if outcome.state == ParcelState.UNKNOWN:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ DEADLINE_SECONDS = 60.0
 SLOWEST_BYTES_A_SECOND = 1_000_000
 LARGEST_REPLY_BYTES = 5_000_000
 MOST_CONNECTIONS = 64
+SHORTEST_SECRET = 4
 # Shorter than servers keep idle connections, so that a request seldom meets one that is just being closed.
 IDLE_SECONDS = 3.0
 
@@ -74,7 +76,9 @@ class HttpTarget:
             del headers["Idempotency-Key"]
         if authorization:
             headers["Authorization"] = authorization
-        return await self._exchange(call.method, self._base + "/" + call.path.lstrip("/"), headers, body)
+        reply = await self._exchange(call.method, self._base + "/" + call.path.lstrip("/"), headers, body)
+        secrets = (authorization.partition(" ")[2], self._connection.password)
+        return replace(reply, body=_without(reply.body, secrets))
 
     async def _fetch_token(self, url: str, form: bytes, headers: dict[str, str]) -> Reply:
         return await self._exchange("POST", url, headers, Body(len(form), {}, form))
@@ -94,7 +98,7 @@ class HttpTarget:
                         content = await _capped(response)
                         return Reply(response.status, dict(response.headers), content, time.monotonic() - started)
             except aiohttp.InvalidURL as error:
-                raise Misconfigured(f"{url} is no address", fix=f"correct {self._connection.conn_id}") from error
+                raise Misconfigured(f"{self._base} is no address", fix=f"correct {self._connection.conn_id}") from error
             except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
                 raise _failure(error, sent=seen.sent) from error
 
@@ -148,6 +152,14 @@ def base_address(connection: Connection) -> str:
     server, slash, path = rest.partition("/")
     port = f":{connection.port}" if connection.port else ""
     return f"{scheme or connection.schema or 'https'}://{server}{port}{slash}{path}"
+
+
+def _without(body: bytes, secrets: Iterable[str]) -> bytes:
+    """A reply that quotes our login: whatever becomes of it, the secret goes no further."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            body = body.replace(secret.encode(), b"***")
+    return body
 
 
 async def _note_sent(_session: Any, context: Any, _params: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from drbridge.contracts.kinds import refusal, shown
+from drbridge.contracts.kinds import refusal
 from drbridge.contracts.message import Moment
 
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -19,12 +19,11 @@ def _written_out(given: Any) -> Any:
     if type(given) is date:
         return given
     if not isinstance(given, str) or not _DAY.fullmatch(given):
-        text = shown(given) if isinstance(given, str) else "this"
-        raise refusal("not_a_day", f"{text} is not a day as in 2026-07-14")
+        raise refusal("not_a_day", "the value is not a day as in 2026-07-14")
     try:
         return date.fromisoformat(given)
     except ValueError:
-        raise refusal("no_such_day", f"{given} does not exist") from None
+        raise refusal("no_such_day", "the value is a day that does not exist") from None
 
 
 Day = Annotated[date, BeforeValidator(_written_out)]

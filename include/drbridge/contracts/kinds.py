@@ -18,7 +18,6 @@ import polars as pl
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-LONGEST_SHOWN = 40
 _DIGITS = re.compile("[0-9]+")
 _INTEGER = re.compile("-?[0-9]+")
 _CURRENCY = re.compile("[A-Z]{3}")
@@ -26,14 +25,11 @@ _NUMBER = re.compile(r"-?(?:([0-9]+)(?:\.([0-9]+))?|\.([0-9]+))")
 
 
 def refusal(code: str, text: str) -> PydanticCustomError:
-    """An error that pydantic reports under our code; braces in the text stay as they are."""
+    """An error that pydantic reports under our code; braces in the text stay as they are.
+
+    The text never quotes the value: it may be a name or a telephone number that slipped into the wrong field.
+    """
     return PydanticCustomError(code, "{text}", {"text": text})
-
-
-def shown(text: str) -> str:
-    """A value as problem texts show it: in quotes, control characters spelled out, shortened."""
-    cut = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."
-    return repr(cut)
 
 
 class Kind(ABC):
@@ -127,7 +123,7 @@ class Digits(Kind):
 
     def parse(self, text: str) -> str:
         if not _DIGITS.fullmatch(text):
-            raise refusal("not_digits", f"{shown(text)} is not made of digits only")
+            raise refusal("not_digits", "the value is not made of digits only")
         if len(text) > self.longest:
             raise refusal("too_long", f"{len(text)} digits, at most {self.longest} are allowed")
         return text
@@ -150,7 +146,7 @@ class Code(Kind):
 
     def parse(self, text: str) -> str:
         if text not in self.values:
-            raise refusal("not_in_list", f"{shown(text)} is not one of {', '.join(self.values)}")
+            raise refusal("not_in_list", f"the value is not one of {', '.join(self.values)}")
         return text
 
     def fast(self, value: pl.Expr) -> pl.Expr:
@@ -170,14 +166,14 @@ class Integer(Kind):
 
     def parse(self, text: str) -> int:
         if not _INTEGER.fullmatch(text):
-            raise refusal("not_an_integer", f"{shown(text)} is not a whole number")
+            raise refusal("not_an_integer", "the value is not a whole number")
         digits = text.removeprefix("-").lstrip("0") or "0"
         size = int(digits) if len(digits) < 20 else self.largest + abs(self.smallest) + 1
         value = -size if text.startswith("-") else size
         if not self.smallest <= value <= self.largest:
-            raise refusal("out_of_range", f"{shown(text)} is not between {self.smallest} and {self.largest}")
+            raise refusal("out_of_range", f"the value is not between {self.smallest} and {self.largest}")
         if self.among and value not in self.among:
-            raise refusal("not_in_list", f"{value} is not one of {', '.join(map(str, self.among))}")
+            raise refusal("not_in_list", f"the value is not one of {', '.join(map(str, self.among))}")
         return value
 
     def fast(self, value: pl.Expr) -> pl.Expr:
@@ -208,16 +204,16 @@ class Number(Kind):
     def parse(self, text: str) -> Decimal:
         found = _NUMBER.fullmatch(text)
         if not found:
-            raise refusal("not_a_number", f"{shown(text)} is not a plain decimal number")
+            raise refusal("not_a_number", "the value is not a plain decimal number")
         whole = (found[1] or "").lstrip("0")
         decimals = (found[2] or found[3] or "").rstrip("0")
         if len(whole) > self.precision - self.scale:
-            raise refusal("out_of_range", f"{shown(text)} has more than {self.precision - self.scale} digits before .")
+            raise refusal("out_of_range", f"the value has more than {self.precision - self.scale} digits before .")
         if len(decimals) > self.scale:
-            raise refusal("too_precise", f"{shown(text)} has more than {self.scale} decimals")
+            raise refusal("too_precise", f"the value has more than {self.scale} decimals")
         value = Decimal(text)
         if self.at_least_zero and value < 0:
-            raise refusal("out_of_range", f"{shown(text)} is less than 0")
+            raise refusal("out_of_range", "the value is less than 0")
         return value
 
     def fast(self, value: pl.Expr) -> pl.Expr:
@@ -239,7 +235,7 @@ class Currency(Kind):
 
     def parse(self, text: str) -> str:
         if not _CURRENCY.fullmatch(text):
-            raise refusal("not_in_list", f"{shown(text)} is not a currency such as USD")
+            raise refusal("not_in_list", "the value is not a currency such as USD")
         return text
 
     def fast(self, value: pl.Expr) -> pl.Expr:
@@ -274,8 +270,8 @@ class Instant(Kind):
         found = _INSTANT.fullmatch(text)
         if not found:
             if _WITHOUT_OFFSET.fullmatch(text):
-                raise refusal("no_offset", f"{shown(text)} does not say how far it is from UTC")
-            raise refusal("not_a_time", f"{shown(text)} is not a date and time as in 2026-07-14T18:00:00Z")
+                raise refusal("no_offset", "the value does not say how far it is from UTC")
+            raise refusal("not_a_time", "the value is not a date and time as in 2026-07-14T18:00:00Z")
         year, month, day, hour, minute, second = map(int, found.groups()[:6])
         offset = timedelta(hours=int(found[9] or 0), minutes=int(found[10] or 0))
         if offset > WIDEST_OFFSET or int(found[10] or 0) > 59:
@@ -285,7 +281,7 @@ class Instant(Kind):
         try:
             return datetime(year, month, day, hour, minute, second, micros, zone)
         except ValueError as error:
-            raise refusal("no_such_time", f"{shown(text)} does not exist: {error}") from None
+            raise refusal("no_such_time", f"the value does not exist: {error}") from None
 
     def fast(self, value: pl.Expr) -> pl.Expr:
         return value.str.contains(rf"\A{_FAST_DAY}{_FAST_TIME}(?:\.[0-9]{{1,9}})?{_FAST_OFFSET}\z")
@@ -308,11 +304,11 @@ class Day(Kind):
     def parse(self, text: str) -> date:
         found = _DAY.fullmatch(text)
         if not found:
-            raise refusal("not_a_day", f"{shown(text)} is not a date as in 2026-07-14")
+            raise refusal("not_a_day", "the value is not a date as in 2026-07-14")
         try:
             return date(int(found[1]), int(found[2]), int(found[3]))
         except ValueError as error:
-            raise refusal("no_such_time", f"{shown(text)} does not exist: {error}") from None
+            raise refusal("no_such_time", f"the value does not exist: {error}") from None
 
     def fast(self, value: pl.Expr) -> pl.Expr:
         return value.str.contains(rf"\A{_FAST_DAY}\z")

@@ -57,7 +57,7 @@ class LoadForecast(IntervalRow):
     def total_flaws(self, present: Sequence[Decimal]) -> Iterator[Flaw]:
         mean = sum(present, Decimal()) / len(present)
         if abs(mean - self.total) > ROUNDING:
-            text = f"the mean of the intervals is {mean:.4f}, not {self.total}"
+            text = "it is not the mean of the intervals"
             yield Flaw(self.columns.total, "average_mismatch", text)
 
     @classmethod

@@ -43,7 +43,7 @@ class Row(BaseModel):
     Validation takes the time from the context (`{"now": ...}`), for rules about the future.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     _required: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod

@@ -14,7 +14,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.operations import operation_of
 from drbridge.ledger import deliveries, messages, parcels, queue
 from drbridge.ledger.database import Tx
-from drbridge.ledger.parcels import Claim, Span
+from drbridge.ledger.parcels import IN_DOUBT, Claim, Span
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.systems import Endpoint
 
@@ -58,7 +58,11 @@ def release_parked(desk: Desk, tx: Tx, delivery: Row[Any]) -> bool:
     """
     plan = _plan(desk, tx, delivery, (ParcelState.PARKED,))
     ids = [row.id for row in plan.as_they_are if row.state == ParcelState.PARKED]
-    parcels.move(tx, ids, ParcelState.PARKED, ParcelState.PENDING, "resent", "a person asked for it")
+    destination = desk.systems.destination(delivery.destination)
+    asked = isinstance(destination, Endpoint) and destination.unknown == "query"
+    doubtful = [row.id for row in plan.as_they_are if asked and row.code == IN_DOUBT]
+    for chosen, state in ((doubtful, ParcelState.UNKNOWN), (ids, ParcelState.PENDING)):
+        parcels.move(tx, chosen, ParcelState.PARKED, state, "resent", "a person asked for it")
     if plan.anew:
         _in_new_generation(desk, tx, delivery, plan)
     return bool(ids or plan.anew)

@@ -87,10 +87,10 @@ def _program_event_asked(message: Message, part: int, site: Site) -> str:
 
 
 def _has_not_reached(reply: Reply, reaches: str) -> bool:
-    """Whether a program event has not come as far yet as the message would bring it."""
+    """Whether a program event has not come as far yet as the message would bring it; one that is there was created."""
     data = read_json(reply.body)
     status, wanted = data.get("status") if isinstance(data, dict) else None, Reached.from_text(reaches).status
-    return status != wanted and not any(status == then and wanted in BEHIND[then] for then in BEHIND)
+    return wanted not in (status, "SCHEDULED") and not any(status == then and wanted in BEHIND[then] for then in BEHIND)
 
 
 DACS_OPERATIONS = (

@@ -109,7 +109,7 @@ def of_message(desk: Desk, flow: str, number: str, code: str, fix: str) -> None:
     """A message was refused or waits for a person: the owners are told, once for each code.
 
     Args:
-        number: the sender's own, never anything of what it says.
+        number: what its sender was told it is called; never the sender's own, nor anything of what it says.
         code: why, as the ledger keeps it.
     """
     if not desk.systems.notify.is_on:

@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from drbridge.contracts import Message
+from drbridge.errors import Misconfigured
 from drbridge.exchange.acks import Told
 from drbridge.exchange.staging import Need
 from drbridge.ports import JsonValue, Reply
@@ -23,6 +24,7 @@ Fields = Mapping[str, str | None]
 Shape = Literal["file", "chunk", "row", "message", "answer"]
 
 ACCEPTED = 202
+LONGEST_REASON = 254
 REFUSING = ("ERROR", "FAILURE", "FAILED", "VAL-ERROR")
 MESSAGE_NUMBERS_OF_DONE = frozenset({10589})  # "already exists" (guide for configuration, error table)
 
@@ -113,7 +115,13 @@ class Operation:
         """The path with the names in braces filled in."""
         if "{" not in template:
             return template
-        return template.format_map({name: quote(value or "", safe="") for name, value in names.items()})
+        try:
+            return template.format_map({name: quote(value or "", safe="") for name, value in names.items()})
+        except KeyError as error:
+            raise Misconfigured(
+                f"The path {template} names {error}, which what is sent does not have",
+                fix="compare the endpoint in systems.toml with the columns of the file",
+            ) from None
 
     def kept(self, body: bytes) -> str | None:
         """The target's id of a new record, from its reply."""
@@ -122,17 +130,16 @@ class Operation:
 
     def is_already_done(self, body: bytes) -> bool:
         """Whether a refusal means that the target has it already: judged by its message, never by echoed data."""
-        text = self.reason(body).lower()
+        text = self.reason(body)[:LONGEST_REASON].lower()
         if MESSAGE_NUMBERS_OF_DONE & _numbers(read_json(body)):
             return True
         return any(word in text for word in self.done_words)
 
     def reason(self, body: bytes) -> str:
-        """The target's own words for a refusal, shortened; never the whole body, which may name customers."""
+        """The target's own words for a refusal. They may quote what it was sent: scrub them before they are kept."""
         data = read_json(body)
         if isinstance(data, dict):
-            found = _find(data, ("detail", "message", "messageText", "comments", "value", "title", "error"))
-            return found[:254]
+            return _find(data, ("detail", "message", "messageText", "comments", "value", "title", "error"))
         return ""
 
     def read_answer(self, reply: Reply) -> Answer:

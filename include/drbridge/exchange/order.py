@@ -11,7 +11,7 @@ from drbridge.contracts.event_status import EventStatus, event_entity
 from drbridge.contracts.msg_ack import AggregatorAck
 from drbridge.contracts.stage_path import Kind, Reached
 from drbridge.exchange.seal import Seal, opened
-from drbridge.ledger import standings
+from drbridge.ledger import queue, standings
 from drbridge.ledger.database import Tx
 from drbridge.ledger.messages import entity_key
 from drbridge.ledger.parcels import WAITS, Claim, Outcome
@@ -42,7 +42,7 @@ def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | Non
         return claim
     if claim.noun == EventStatus.noun:
         return _stage(tx, seal, lane, claim, standing)
-    if standing is not None and standing.order_at > claim.order_at and not claim.in_doubt:
+    if standing is not None and standing.order_at > claim.order_at:
         return _without_call(claim, "overtaken", "a newer change of it has taken effect at the other side")
     return replace(claim, reaches="")
 
@@ -57,18 +57,21 @@ def _of_aggregators(seal: Seal, claim: Claim) -> Claim:
 
 
 def _stage(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
+    """What a part of an event status means.
+
+    A whole event is cancelled as soon as the message that says so is accepted, though older ones may still wait. One in
+    doubt is judged by its stage alone, as when it was sent: nothing of the stage has moved since.
+    """
     message = opened(seal, claim.noun, claim.sealed)
     assert isinstance(message, EventStatus)
-    stage = message.stage_of(claim.first_row)
+    if message.stage_of(claim.first_row) is None:
+        return _without_call(claim, "known", "an event is cancelled by its stages")
     reached = Reached.from_text(standing.state) if standing else None
-    if stage is None:
-        first = _without_call(claim, "known", "an event is cancelled by its stages")
-        return replace(first, reaches=stage_path.after(message, None).as_text())
-    cancelled = standings.of(tx, [entity_key(lane, event_entity(message.event_id))])
-    found = stage_path.step(message, reached, next((each.order_at for each in cancelled.values()), None))
+    event = entity_key(lane, event_entity(message.event_id))
+    found = stage_path.step(message, reached, None if claim.in_doubt else queue.newest_of(tx, event))
     if found.kind == "wait":
         return _waiting(claim, found.why)
-    if found.kind == "send" or claim.in_doubt:
+    if found.kind == "send":
         return replace(claim, reaches=stage_path.after(message, reached).as_text())
     return _without_call(claim, found.kind, found.why)
 

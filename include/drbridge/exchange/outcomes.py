@@ -6,8 +6,6 @@ Our reading of the status codes, with each operation's own "already done" and "b
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -15,14 +13,13 @@ from drbridge.errors import DrBridgeError
 from drbridge.exchange.operation import Operation
 from drbridge.ledger.parcels import Claim, Outcome
 from drbridge.ledger.states import ParcelState
-from drbridge.ports import JsonValue, Lost, NotSent, Reply
+from drbridge.ports import Lost, NotSent, Reply
 from drbridge.systems import Endpoint
 
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 900.0
 DEFAULT_RETRY_AFTER = 30.0
 LONGEST_RETRY_AFTER = 86_400.0
-SHORTEST_SCRUBBED = 3
 NOT_BUILT = "not_built"
 LATER = "later"  # taken without a yes or no, which comes as a message of its own
 
@@ -48,9 +45,12 @@ def _seconds_until(date: str, now: datetime) -> float:
 
 
 def judge_unbuilt(error: Exception, claim: Claim) -> Outcome:
-    """What a request means that could not even be built: nothing was sent, and its cause may go away."""
+    """What a request means that could not even be built: nothing was sent, and its cause may go away.
+
+    Of an error that is not ours only the kind is told: its text may hold what a customer's record says.
+    """
     why = str(error) if isinstance(error, DrBridgeError) else (
-        f"{type(error).__name__}: {error}. Next: compare the endpoint in systems.toml with the columns of the file"
+        f"{type(error).__name__}. Next: show this to whoever looks after drbridge"
     )  # fmt: skip
     return Outcome(
         ParcelState.PENDING, NOT_BUILT, f"its request could not be built: {why}", wait_seconds=back_off(claim.tries)
@@ -116,24 +116,6 @@ def judge_asked(reply: Reply, claim: Claim, operation: Operation) -> Outcome | N
         ParcelState.UNKNOWN, "not_told", f"asked whether it has it, it answered HTTP {reply.status}", reply.status,
         wait_seconds=back_off(claim.tries), target_failed=reply.status >= 500,
     )  # fmt: skip
-
-
-def scrubbed(text: str, sent: JsonValue) -> str:
-    """The other side's words without what we had sent it: a refusal may quote a customer's name."""
-    if not text:
-        return text
-    for value in sorted(set(_texts(sent)), key=len, reverse=True):
-        if len(value) >= SHORTEST_SCRUBBED and value.lower() in text.lower():
-            text = re.sub(re.escape(value), "...", text, flags=re.IGNORECASE)
-    return text
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts(each)
 
 
 def _judge_success(reply: Reply, operation: Operation, wait: float) -> Outcome:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import ValidationError
 
 from drbridge.contracts import KEPT, Message
 from drbridge.errors import Misconfigured, NotKnownThere
@@ -81,7 +82,7 @@ def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
     """A stored message as it was accepted.
 
     Raises:
-        Misconfigured: it was sealed with a key we do not have.
+        Misconfigured: it was sealed with a key we do not have, or is not as this version has it agreed.
         NotKnownThere: its time is over, and its content was deleted.
     """
     if not sealed:
@@ -90,4 +91,13 @@ def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
             fix="have its sender send it anew, under a new number; payload_days in systems.toml says how long "
             "contents are kept",
         )
-    return KEPT[noun].model_validate_json(seal.open(sealed))
+    content = seal.open(sealed)
+    try:
+        return KEPT[noun].model_validate_json(content)
+    except ValidationError as error:
+        flaws = error.errors(include_input=False, include_url=False, include_context=False)
+        raise Misconfigured(
+            f"A stored message of the kind {noun} is not as this version of drbridge reads it",
+            detail=", ".join(f"{each['type']} in {'.'.join(map(str, each['loc'])) or 'the message'}" for each in flaws),
+            fix="go back to the version that took it in, and have its messages delivered before the next change",
+        ) from None

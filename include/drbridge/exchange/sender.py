@@ -26,14 +26,14 @@ from drbridge.exchange.outcomes import (
     judge_failure,
     judge_health,
     judge_unbuilt,
-    scrubbed,
 )
 from drbridge.exchange.requests import Requests
+from drbridge.exchange.scrub import scrubbed
 from drbridge.exchange.staging import view_of
 from drbridge.ledger import deliveries, leases, parcels, targets
 from drbridge.ledger.database import Tx
 from drbridge.ledger.leases import Lease
-from drbridge.ledger.parcels import WAITS, Claim, Outcome, Settled
+from drbridge.ledger.parcels import IN_DOUBT, WAITS, Claim, Outcome, Settled
 from drbridge.ledger.states import MOVING, ParcelState
 from drbridge.ports import Call, Lost, NotSent, RestTarget
 from drbridge.systems import Endpoint, Flow
@@ -234,7 +234,7 @@ class Sender:
         if self.endpoint.unknown != "park" and not self._tried_in_vain(tx, each.claim):
             return each
         text = f"nobody knows whether it took effect after {each.claim.tries} tries: {each.outcome.text}"
-        return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED, code="in_doubt", text=text))
+        return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED, code=IN_DOUBT, text=text))
 
     def _tried_in_vain(self, tx: Tx, claim: Claim) -> bool:
         """Whether it stays in doubt while its target works: something there succeeded since the try before this.
@@ -275,7 +275,7 @@ class Sender:
             self.success_noted = now
 
     def _next(self, tx: Tx, room: int, busy: bool) -> list[Claim]:
-        """The parcels that may go now; one alone until the target has answered."""
+        """The parcels that may go now; one call alone until the target has answered."""
         health = targets.health(tx, self.endpoint.connection, self.endpoint.name)
         if health.wait_seconds > 0:
             why = health.last_error or "it asked for it"
@@ -286,20 +286,26 @@ class Sender:
         if alone and busy:
             return []
         claims = self.lineup.next(tx, self.lease, 1 if alone else room)
+        while alone and claims and claims[-1].decided is not None and len(claims) < room:
+            if not (more := self.lineup.next(tx, self.lease, 1)):
+                break
+            claims += more
         if not claims and not busy and (wait := self.lineup.wait(tx, self.lease)) is not None:
             self.waiting = f"the next try is due in {wait:.0f} s. {self.tally.setback}".rstrip(". ")
         return claims
 
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
         """Builds and sends one request, and says what came of it."""
+        if claim.decided is not None:
+            return Settled(claim, claim.decided, claim.at, 0.0)
         async with self.wire:
             started = self.desk.clock.monotonic()
             outcome = await self._outcome(target, claim)
+        if claim.in_doubt and outcome.state is ParcelState.PENDING:
+            outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
 
     async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:
-        if claim.decided is not None:
-            return claim.decided
         call = self._build(claim) if claim.sealed else await asyncio.to_thread(self._build, claim)
         if isinstance(call, Outcome):
             return call
@@ -322,7 +328,9 @@ class Sender:
                 ParcelState.PENDING, "misconfigured", str(error), wait_seconds=LONGEST_WAIT_SECONDS, stop="connection"
             )
         outcome = judge(reply, claim, self.operation, self.endpoint, self.desk.clock.now())
-        return replace(outcome, text=scrubbed(outcome.text, call.json)) if claim.sealed else outcome
+        if outcome.state is not ParcelState.REJECTED:
+            return outcome
+        return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
 
     async def _ill(self, target: RestTarget, claim: Claim) -> Outcome | None:
         """What keeps a target from being sent anything, by its own health check; asked once, before the first call."""

@@ -112,10 +112,14 @@ def _make_engine(url: str) -> Engine:
         raise Misconfigured(f"DRBRIDGE_LEDGER_URL begins with {parsed.drivername}, which we do not know", fix=WRITE_URL)
     if parsed.get_backend_name() == "sqlite":
         _make_folder(parsed.database)
-        engine = create_engine(parsed, connect_args={"timeout": 60, "isolation_level": None})
+        engine = create_engine(
+            parsed, connect_args={"timeout": 60, "isolation_level": None}, hide_parameters=True
+        )  # fmt: skip
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
-    return create_engine(parsed, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED")
+    return create_engine(
+        parsed, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED", hide_parameters=True
+    )
 
 
 def _make_folder(database: str | None) -> None:

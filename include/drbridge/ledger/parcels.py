@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, func, insert, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.leases import Lease
@@ -18,6 +18,7 @@ INSERT_BATCH = 5_000
 LONGEST_CODE = 60
 LONGEST_TEXT = 500
 WAITS = "waits"  # the code of a message that waits for another to come first
+IN_DOUBT = "in_doubt"  # the code of what a person decides about because nobody knows whether it took effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def park_doubtful(tx: Tx, lane: str) -> int:
 
 
 def open_rows(tx: Tx, lane: str) -> int:
-    """Rows of the lane that still have to go; those left out that only wait for a predecessor to come."""
+    """Rows of the lane that still have to go; those left out that may still wait for a predecessor to come."""
     look = select(func.coalesce(func.sum(parcels.c.rows), 0)).join_from(parcels, deliveries)
     return int(
         tx.execute(
@@ -183,7 +184,7 @@ def open_rows(tx: Tx, lane: str) -> int:
                 deliveries.c.lane == lane,
                 deliveries.c.state == DeliveryState.OPEN,
                 parcels.c.state.in_(MOVING),
-                func.coalesce(parcels.c.code, "") != WAITS,
+                or_(func.coalesce(parcels.c.code, "") != WAITS, parcels.c.next_at <= clock(tx)),
             )
         ).scalar_one()
     )

@@ -135,12 +135,17 @@ def _as_claim(row: Row[Any]) -> Claim:
 
 
 def release_waiting(tx: Tx, entities: Sequence[str]) -> None:
-    """Something of these entities took effect: what waited for its predecessor is looked at again."""
+    """Something of these entities took effect: what waited for its predecessor is looked at again, one by one."""
     tx.execute(
         update(parcels)
         .where(parcels.c.entity.in_(entities), parcels.c.state == ParcelState.PENDING, parcels.c.code == WAITS)
-        .values(next_at=0.0)
+        .values(next_at=0.0, code=None)
     )
+
+
+def newest_of(tx: Tx, entity: str) -> float | None:
+    """The place of the newest parcel about an entity, whatever became of it; None when there is none."""
+    return tx.execute(select(func.max(parcels.c.order_at)).where(parcels.c.entity == entity)).scalar()
 
 
 def wait_of_lane(tx: Tx, lane: str) -> float | None:
