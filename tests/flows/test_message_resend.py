@@ -11,6 +11,7 @@ from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.send import answer, send
 from drbridge.exchange.sender import SendResult
+from drbridge.exchange.trace import trace
 from drbridge.exchange.work import Resend, Work
 from drbridge.ledger.tables import deliveries, parcels
 from drbridge_sandbox.sandbox import Sandbox
@@ -150,3 +151,13 @@ def test_dry_run_shows_what_would_go_again_and_sends_nothing(desk: Desk, box: Sa
     assert [(call["method"], call["path"]) for call in calls] == [("POST", "/optOuts")]
     assert box.far("derms").calls("optOuts") == 1
     assert acts(desk) == []
+
+
+def test_trace_finds_a_message_by_what_it_names_and_by_its_number(desk: Desk, box: Sandbox) -> None:
+    (number, _) = come(desk, "event_opt_out", *opt_outs("7001", "7002"))
+    run(desk, OPT_OUTS)
+    found = trace(desk, "7001")
+    assert [(each.file, each.flow, each.state) for each in found] == [(number, OPT_OUTS, "ACKED")]
+    assert set(found[0].matched) == {"messageId", "stageId"}
+    assert [each.file for each in trace(desk, number)] == [number]
+    assert trace(desk, "7003") == []

@@ -14,10 +14,12 @@ from drbridge.exchange.trace import trace as find
 
 
 def trace(
-    key: Annotated[str, typer.Argument(help="A device, NIC, service point, enrollment, sync request or event id.")],
+    key: Annotated[
+        str, typer.Argument(help="A device, NIC, service point, enrollment, sync request, event or message id.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")] = False,
 ) -> None:
-    """Finds every file, line, parcel and answer that something was in.
+    """Finds every file, line, message, parcel and answer that something was in.
 
     Example: drbridge trace 100200300401
     """

@@ -13,17 +13,21 @@ from sqlalchemy import Row, select
 
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import StagedFile, view_of
+from drbridge.exchange.trace_messages import messages_naming
 from drbridge.ledger import deliveries, parcels
 from drbridge.ledger.database import Tx
+from drbridge.ledger.messages import SOURCE
 from drbridge.ledger.tables import intakes
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One row that names the key, at one destination.
+    """One row or message that names the key, at one destination.
 
     Attributes:
-        matched: the columns that hold the key.
+        file: its name; of a message its number.
+        line: of the file; of a message which of its requests, from 1.
+        matched: the columns or members that hold the key.
         state: of the parcel the row travelled in, or why it did not travel.
         answer: what the target said, if it said anything.
     """
@@ -44,10 +48,20 @@ class Trace:
 
 
 def trace(desk: Desk, key: str) -> list[Trace]:
-    """Everything staged that names the key, oldest file first."""
+    """Everything that was taken in and names the key: files, the oldest first, then messages."""
     with desk.ledger.read() as tx:
-        files = tx.execute(select(intakes).order_by(intakes.c.business_at, intakes.c.id)).all()
-        return [found for row in files for found in _in_file(desk, tx, row, key)]
+        files = tx.execute(
+            select(intakes).where(intakes.c.source != SOURCE).order_by(intakes.c.business_at, intakes.c.id)
+        ).all()
+        found = [each for row in files for each in _in_file(desk, tx, row, key)]
+        return found + [_of_message(*each) for each in messages_naming(desk, tx, key)]
+
+
+def _of_message(message: Row[Any], matched: tuple[str, ...], delivery: Row[Any], parcel: Row[Any]) -> Trace:
+    return Trace(
+        message.number, message.noun, parcel.first_row + 1, matched, delivery.flow, delivery.destination, parcel.state,
+        parcel.id, parcel.tries, f"{parcel.code or ''} {parcel.text or ''}".strip(),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
