@@ -24,7 +24,7 @@ def test_every_system_has_its_connections(box: Sandbox) -> None:
         + ["dacs_rest", "derms_rest", "ccs_rest"]
     )
     assert json.loads(box.env()["AIRFLOW_CONN_DERMS_REST"])["extra"] == {
-        "auth": "oauth2", "token_path": "/oauth/token", "scope": "drbridge",
+        "auth": "oauth2", "token_path": "/oauth/token", "scope": "drbridge", "health_path": "/health",
     }  # fmt: skip
     assert connections["dacs_rest"]["extra"] == {"auth": "basic"}
     keys = {connections[f"{system}_files"]["extra"]["host_key"] for system in SYSTEMS}
