@@ -11,6 +11,7 @@ from drbridge_sandbox.day.prediction import Prediction, together
 from drbridge_sandbox.sandbox import Sandbox
 
 Body = dict[str, Any]
+ONE_ACKED = {"acked": 1}
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,17 @@ class Act:
     expected: dict[str, Prediction] = field(default_factory=dict)
     books: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def post(self, noun: str, body: Body | None, *, file: tuple[str, bytes] | None = None,
-             reply: tuple[str, int, int] | None = None, **ends: int) -> None:  # fmt: skip
+    def post(
+        self, noun: str, body: Body, *, file: tuple[str, bytes] | None = None,
+        reply: tuple[str, int, int] | None = None, ends: Mapping[str, int] = ONE_ACKED,
+    ) -> None:  # fmt: skip
         """One more post.
 
         Args:
-            ends: how many of its requests must end how; one acked if nothing is said.
+            ends: how many of its requests must end how.
         """
         self.posts.append(Post(noun, body, file, reply))
-        self.books.setdefault(noun, Counter()).update(ends or {"acked": 1})
+        self.books.setdefault(noun, Counter()).update(ends)
 
     def expect(
         self, noun: str, *, effects: Mapping[tuple[str, str], Mapping[str, str]] | None = None,

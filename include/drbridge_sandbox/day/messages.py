@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from drbridge_sandbox.day import messages_events, messages_rules
+from drbridge_sandbox.day import ids, messages_events, messages_rules
 from drbridge_sandbox.day.acts import Act, Body, Messages
 from drbridge_sandbox.day.made import Day
 from drbridge_sandbox.day.messages_enrollment import Changes, request, requests_message
 from drbridge_sandbox.day.messages_rules import answered
-from drbridge_sandbox.day import ids
 
 REQUESTS = 20
 CHECKS = 20
@@ -54,9 +53,9 @@ def _requests(day: Day, act: Act) -> None:
     second = [request(day.date, number) for number in people[REQUESTS - 1 :]]
     one, two = f"ENRQ-{day.date:%y%m%d}-1", f"ENRQ-{day.date:%y%m%d}-2"
     act.post("enrollment_request", requests_message(one, [*first, stranger]), reply=("ERROR", REQUESTS - 1, 1),
-             acked=REQUESTS - 1, rejected=1)  # fmt: skip
+             ends={"acked": REQUESTS - 1, "rejected": 1})  # fmt: skip
     act.post("enrollment_request", requests_message(two, [*second, first[0]]), reply=("SUCCESS", REQUESTS, 0),
-             acked=REQUESTS)  # fmt: skip
+             ends={"acked": REQUESTS})  # fmt: skip
     effects = {_enrollment(each): "PENDING" for each in first + second} | {_enrollment(stranger): "VAL-ERROR"}
     act.expect(
         "enrollment_request", effects={("dacs", "enrollment"): effects}, acks={one: "ERROR", two: "SUCCESS"},
@@ -97,7 +96,7 @@ def _late_words(day: Day, act: Act, late: list[tuple[str, str]]) -> None:
     }  # fmt: skip
     act.post("enrollment_ack_message", alone)
     together = answered(f"{day.date}T15:01:00.000Z", {each: "SUCCESS" for each, _ in others})
-    act.post("enrollment_ack_message", together, acked=len(others))
+    act.post("enrollment_ack_message", together, ends={"acked": len(others)})
     act.expect("enrollment_ack_message", effects={
         ("dacs", "sync_request"): {each: "SYNCHRONIZED" for each, _ in late},
         ("dacs", "device_registration"): {f"{first}/{device}": "D1RE"},
@@ -118,5 +117,7 @@ def _checks(day: Day, asks: Act, answers: Act) -> None:
     said = {id_: "FAILURE" if place % 7 == 6 else "SUCCESS" for place, id_ in enumerate(asked)}
     for start in range(0, len(said), 5):
         part = dict(list(said.items())[start : start + 5])
-        answers.post("device_status_ack", answered(f"{day.date}T13:3{start // 5 + 1}:00.000Z", part), acked=len(part))
+        answers.post(
+            "device_status_ack", answered(f"{day.date}T13:3{start // 5 + 1}:00.000Z", part), ends={"acked": len(part)}
+        )
     answers.expect("device_status_ack", effects={("dacs", "device_status"): said})

@@ -58,7 +58,7 @@ class Changes:
         body = self._body(sync_id, number, device, action, f"{self.day}T{hour:02d}:{self._number % 60:02d}:00Z")
         if ends == "rejected":
             body["contactInfo"]["cisPersonId"] = None
-        act.post("enrollment_change", {"sendDetails": body} if number % 2 else body, **{ends: 1})
+        act.post("enrollment_change", {"sendDetails": body} if number % 2 else body, ends={ends: 1})
         act.seeds.setdefault("dacs", []).append(sync_id)
         if not late:
             verdict = "ERROR" if ends == "rejected" else "SYNCHRONIZED"

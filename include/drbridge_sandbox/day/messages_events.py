@@ -67,7 +67,7 @@ def _cancel(day: Day, act: Act, stages: Sequence[Stage]) -> None:
     number = f"ST-{stages[0].event}-CANCELED"
     body = {"messageId": number, "eventId": stages[0].event, "stageStatus": "CANCELED", "cancelReason": "Rain came",
             "sentAt": f"{day.date}T09:30:00Z"}  # fmt: skip
-    act.post(STATUS, body, acked=1 + len(stages))
+    act.post(STATUS, body, ends={"acked": 1 + len(stages)})
     act.expect(
         STATUS, acks={number: "SUCCESS"}, steps={each.stage: ["create", "F1CN"] for each in stages},
         records={("dacs", "program_event"): {
@@ -93,7 +93,7 @@ def _reserve(day: Day, act: Act, stage: Stage) -> None:
         "eventStartDateTime": stage.start, "eventEndDateTime": stage.end,
         "file": {"name": path.name, "sha256": sha256(data).hexdigest(), "rows": sheet.rows},
     }  # fmt: skip
-    act.post(RESERVATION, body, file=(path.name, data), acked=sheet.accepted, rejected=1, duplicate=1)
+    act.post(RESERVATION, body, file=(path.name, data), ends={"acked": sheet.accepted, "rejected": 1, "duplicate": 1})
     act.expect(RESERVATION, effects={("dacs", RESERVATION): effects}, acks={number_of_message: "ERROR"})
 
 

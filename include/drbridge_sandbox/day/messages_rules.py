@@ -44,7 +44,7 @@ def write(day: Day, first: Act, second: Act, third: Act) -> None:
         third.post(noun, word)
         third.expect(noun, effects={("dacs", "sync_request"): {sync_id: "SYNCHRONIZED"}})
     older = f"1{stamp}8000200"
-    third.post(RULES, _rules_body(day.date, older, *changed, 8), superseded=1)
+    third.post(RULES, _rules_body(day.date, older, *changed, 8), ends={"superseded": 1})
     third.seeds.setdefault("dacs", []).append(older)
     third.expect(RULES, effects={("dacs", "sync_request"): {older: "SYNCHRONIZED"}})
 
@@ -54,7 +54,11 @@ def customers(day: Day, act: Act) -> None:
     requests = [f"7{number:09d}" for number in day.customers[:CUSTOMERS_ACKED]]
     verdicts = {id_: "ERROR" if place == CUSTOMERS_ACKED // 2 else "SUCCESS" for place, id_ in enumerate(requests)}
     act.seeds["ccs"] = requests
-    act.post("customers_ack", answered(f"{day.date}T07:00:00.000Z", verdicts, "No such division"), acked=len(verdicts))
+    act.post(
+        "customers_ack",
+        answered(f"{day.date}T07:00:00.000Z", verdicts, "No such division"),
+        ends={"acked": len(verdicts)},
+    )
     there = {id_: "SYNCHRONIZED" if code == "SUCCESS" else "ERROR" for id_, code in verdicts.items()}
     act.expect("customers_ack", effects={("ccs", "sync_request"): there})
 
