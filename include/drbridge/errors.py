@@ -14,6 +14,7 @@
         WrongLayout         columns missing, doubled or unknown
         Incomplete          it ends before it should
       Misconfigured       our settings are wrong: fail now, alert the owner
+      NeedsPerson         a look after the work found something to act on: fail now, alert the owner
 
 Bad rows are not errors: they are data (`drbridge.contracts.Problem`).
 """
@@ -114,3 +115,7 @@ class Incomplete(BadInput):
 
 class Misconfigured(DrBridgeError):
     """Our own settings do not work; no retry will help."""
+
+
+class NeedsPerson(DrBridgeError):
+    """Nothing failed; what was found calls for a person."""

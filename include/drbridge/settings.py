@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from itertools import chain
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from drbridge.contracts import CONTRACTS, MESSAGES
 
 Profile = Literal["23C", "26.4"]
 UnknownPolicy = Literal["resend", "query", "park"]
+
+
+def _duration(given: object) -> object:
+    if isinstance(given, timedelta):
+        return given
+    found = re.fullmatch(r"(\d{1,5}) (minute|hour|day)s?", given) if isinstance(given, str) else None
+    if not found:
+        raise ValueError("write it as in '30 minutes', '4 hours' or '2 days'")
+    return timedelta(**{f"{found[2]}s": int(found[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""A length of time as in `4 hours` or `30 minutes`."""
+
+_Listing = Annotated[str, Field(pattern=r"^$|^rest://[^/]+/.+")]
 
 
 class Frozen(BaseModel):
@@ -117,10 +134,12 @@ class Store(Frozen):
 
     Attributes:
         url: `sftp://<connection>/<folder>` or `s3://<connection>/<bucket>/<prefix>`.
+        is_emptied: whether its owner takes files away once they are read: `reconcile` then misses none.
     """
 
     name: str
     url: str = Field(pattern=r"^(sftp|s3)://[^/]+/.+")
+    is_emptied: bool = False
 
     @property
     def connection(self) -> str:
@@ -128,6 +147,41 @@ class Store(Frozen):
 
 
 Destination = Endpoint | Store
+
+
+class Keep(Frozen):
+    """How long things are kept after they are settled, in days; what is open or waits for a person stays.
+
+    Attributes:
+        facts_days: what became of a file or message; more than a year, so that a season can be compared with the one
+            before. After that the same file counts as new.
+        payload_days: a message's content, sealed, so that it can be sent again.
+        staging_days: staged rows, refused rows and files posted to the inbox. A file that is older than this by its
+            business date is not compared with newer ones any more.
+    """
+
+    facts_days: int = Field(default=400, ge=1)
+    payload_days: int = Field(default=90, ge=1)
+    staging_days: int = Field(default=90, ge=1)
+
+    @model_validator(mode="after")
+    def _facts_outlive_content(self) -> Self:
+        if self.facts_days < max(self.payload_days, self.staging_days):
+            raise ValueError("facts_days is less than payload_days or staging_days")
+        return self
+
+
+class Compare(Frozen):
+    """Lists that `reconcile` reads and compares each night, written `rest://<connection>/<path>`.
+
+    Attributes:
+        aggregators_at_dacs: the aggregators that DACS has.
+        aggregators_at_derms: those that DERMS has; one that DACS has no longer is reported to it.
+    """
+
+    aggregators_at_dacs: _Listing = ""
+    aggregators_at_derms: _Listing = ""
+
 
 NoticeKind = Literal["error", "complete", "partial", "no_file"]
 Address = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
@@ -203,6 +257,8 @@ class Flow(Frozen):
         delimiter: what stands between two fields.
         reject_threshold_percent: this flow's own limit of refused rows; without it the site's counts.
         done_marker: a file whose name with this behind it lies beside it is whole at once.
+        answer_within: how long what it takes may stay unsettled, and an answer to it may be missing, as in `4 hours`
+            (without it: 30 minutes to 2 days, by what it takes), before `overdue_answers` says so.
         after: start of a file's name -> the start of those that must be delivered first.
         control_record: what the name of a file's control record ends with; a file goes only when it agrees with its
             record, which follows it.
@@ -221,6 +277,7 @@ class Flow(Frozen):
     delimiter: str = Field(",", min_length=1, max_length=1)
     reject_threshold_percent: float | None = Field(None, ge=0, le=100)
     done_marker: str = ".done"
+    answer_within: Duration | None = None
     after: dict[str, str] = Field(default_factory=dict)
     control_record: str = ""
 

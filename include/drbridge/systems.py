@@ -17,11 +17,13 @@ from pydantic import ValidationError, model_validator
 
 from drbridge.errors import Misconfigured
 from drbridge.settings import (
+    Compare,
     Destination,
     Difference,
     Endpoint,
     Flow,
     Frozen,
+    Keep,
     Lookups,
     NoticeKind,
     Notify,
@@ -40,6 +42,8 @@ class Systems(Frozen):
 
     site: Site
     notify: Notify = Notify()
+    keep: Keep = Keep()
+    compare: Compare = Compare()
     endpoints: dict[str, Endpoint]
     stores: dict[str, Store]
     flows: dict[str, Flow]
@@ -127,11 +131,12 @@ def load(path: Path | None = None) -> Systems:
     file = path or Path(os.environ.get("DRBRIDGE_CONFIG") or DEFAULT_FILE)
     try:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
-        site, notify = dict(text.pop("site", {})), text.pop("notify", {})
+        site = dict(text.pop("site", {}))
+        alone = {kind: text.pop(kind) for kind in ("notify", "keep", "compare") if kind in text}
         if profile := os.environ.get("DRBRIDGE_PROFILE"):
             site["profile"] = _known_profile(profile)
         named = {kind: _named(table) for kind, table in text.items()}
-        told = Systems.model_validate({"site": site, "notify": notify, **named})
+        told = Systems.model_validate({"site": site, **alone, **named})
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} is not there", fix="set DRBRIDGE_CONFIG to your systems.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError, AttributeError, OSError) as error:
@@ -164,6 +169,6 @@ def _named(table: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
 
 
 __all__ = [
-    "DEFAULT_FILE", "PROFILES", "Destination", "Difference", "Endpoint", "Flow", "Lookups", "NoticeKind", "Notify",
-    "Profile", "Site", "Store", "Systems", "UnknownPolicy", "in_words", "is_rejects", "load",
+    "DEFAULT_FILE", "PROFILES", "Compare", "Destination", "Difference", "Endpoint", "Flow", "Keep", "Lookups",
+    "NoticeKind", "Notify", "Profile", "Site", "Store", "Systems", "UnknownPolicy", "in_words", "is_rejects", "load",
 ]  # fmt: skip

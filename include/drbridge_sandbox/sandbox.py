@@ -23,6 +23,7 @@ from drbridge_sandbox.places import FOLDERS, BucketPlace, FolderPlace, Place
 from drbridge_sandbox.rest.auth import Scheme
 
 SYSTEMS = ("dacs", "derms", "ouai", "cis")
+HEALTH = {"ccs": "/rest/apis/common/healthCheck", "dacs": "/rest/apis/common/healthCheck", "derms": "/health"}
 READY = ("sandbox", "state")
 PORTS = 20
 CONTROL, DACS_REST, DERMS_REST, FIRST_FILES, CCS_REST, OBJECTS = 0, 1, 2, 3, 7, 10
@@ -158,7 +159,7 @@ class Sandbox:
             found[f"{system}_files"] = dict(self.servers[system].connection())
             found[f"{system}_objects"] = dict(self.objects.connection())
         for system, service in self.services.items():
-            extra = {"auth": service["auth"]}
+            extra = {"auth": service["auth"], "health_path": HEALTH[system]}
             if service["auth"] == "oauth2":
                 extra |= {"token_path": "/oauth/token", "scope": "drbridge"}
             found[f"{system}_rest"] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
@@ -18,7 +18,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.definitions.retry_policy import RetryDecision
 
-from drbridge.errors import DrBridgeError, RetryLater
+from drbridge.errors import BadInput, DrBridgeError, RetryLater
 from drbridge_airflow.notifiers import TellOwners, WorksAgain
 from drbridge_airflow.triggers.arrivals import Arrivals
 
@@ -127,6 +127,33 @@ def params() -> dict[str, Param]:
             description="Show the calls that would be sent in the log of the task 'send', and send none.",
         ),
     }  # fmt: skip
+
+
+def is_by_hand(context: Context) -> bool:
+    """Whether a person triggered the run."""
+    kind = context["dag_run"].run_type
+    return str(getattr(kind, "value", kind)) == "manual"
+
+
+def day_from(context: Context) -> date:
+    """The day (UTC) that a run of the clock or of a person looks at: the one of the form, else the one before it.
+
+    Raises:
+        BadInput: the form names no day.
+    """
+    asked, begin = context["params"].get("day"), context["dag_run"].data_interval_start
+    if asked:
+        try:
+            return date.fromisoformat(str(asked))
+        except ValueError:
+            raise BadInput(f"{asked!r} is no day", fix="write it as in 2026-07-14") from None
+    return ((begin or datetime.now(UTC)).astimezone(UTC) - timedelta(days=1)).date()
+
+
+def day_param() -> dict[str, Param]:
+    """The form of what looks at a day."""
+    told = "The day to look at (UTC). Empty: yesterday."
+    return {"day": Param(None, type=["null", "string"], format="date", title="Day", description=told)}
 
 
 def work_from(context: Context, site: Site) -> Work:

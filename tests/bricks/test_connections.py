@@ -17,6 +17,8 @@ from drbridge_sandbox.sandbox import Sandbox
 from drbridge_sandbox.window import write_connections
 from tests.bricks.files import SCORES
 
+HEALTH = "/rest/apis/common/healthCheck"
+
 
 def looked(exit_code: int) -> dict[tuple[str, str], dict[str, Any]]:
     told = CliRunner().invoke(app, ["connections", "--json"])
@@ -33,9 +35,12 @@ def test_everything_that_the_flows_use_is_looked_at(box: Sandbox) -> None:
     box.drop(SCORES, "SDCSE_1.csv", b"x")
     found = looked(0)
     assert {conn_id for conn_id, _ in found} == set(places_of(load()))
-    assert found["dacs_files", SCORES]["text"] == "1 files"
+    assert found["dacs_files", SCORES]["text"] == "1 files; can be written to"
+    assert set(box.files(SCORES)) == {"SDCSE_1.csv"}
     assert found["dacs_files", SCORES]["who"].endswith(f" at 127.0.0.1:{box.servers['dacs'].port}")
-    assert found["derms_rest", "/"]["who"].startswith("drbridge at http://127.0.0.1:")
+    assert found["derms_rest", "/health"]["who"].startswith("drbridge at http://127.0.0.1:")
+    assert found["dacs_rest", HEALTH]["version"] == "26.4"
+    assert all(each["seconds"] > 0 for each in found.values())
     assert found["ouai_objects", "s3://ouai_objects/ouai/incoming/outcome"]["good"]
 
 
@@ -72,8 +77,8 @@ def test_what_is_wrong_is_told_with_the_next_step(
         ("dacs_files", "sftp://dacs_files/outgoing/nowhere"): "no such folder",
         ("derms_files", "login"): "another host key",
         ("ouai_objects", "s3://ouai_objects/ouai/outgoing/ack"): "refuses our login",
-        ("derms_rest", "/"): "gets no token",
-        ("dacs_rest", "/"): "no answer",
+        ("derms_rest", "/health"): "gets no token",
+        ("dacs_rest", HEALTH): "no answer",
     }
     for place, text in wrong.items():
         assert not found[place]["good"]
@@ -81,6 +86,13 @@ def test_what_is_wrong_is_told_with_the_next_step(
         assert found[place]["fix"]
     assert found["dacs_files", "sftp://dacs_files/outgoing/enrollment"]["good"]
     assert [place for conn_id, place in found if conn_id == "derms_files"] == ["login"], "one try at a login"
+
+
+def test_a_folder_that_may_only_be_read_is_told(box: Sandbox, configure: Callable[..., None]) -> None:
+    configure(**{"outgoing/scores": "/sys"})  # where nobody may lay a file down, root neither
+    seen = looked(1)["dacs_files", "sftp://dacs_files//sys"]
+    assert not seen["good"]
+    assert seen["fix"]
 
 
 def test_a_flow_that_is_off_needs_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def test_scheduler_and_api_server_killed_in_mid_run(running: Rig) -> None:
     running.airflow.restart()
     _post_all(running, range(80, 85))
 
-    until(lambda: _done(running) == 85, 150, "every stage is completed")
+    until(lambda: _done(running) == 85, 240, "every stage is completed")
     assert _wrong(running) == {}
     created = dacs.effects_of("program_event").values()
     assert {each["effects"] for each in created} <= {1, 3}

@@ -13,7 +13,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.tell import tell
 from drbridge.ledger.tables import parcels
 from drbridge.ports import Connection
-from drbridge.systems import Notify
+from drbridge.settings import Notify
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.cases import (
     BAD_SCORE,

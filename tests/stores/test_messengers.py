@@ -15,7 +15,7 @@ from drbridge.adapters.messengers import SIGNATURE_HEADER, Mail, Webhook, messen
 from drbridge.errors import Misconfigured, Rejected, Unreachable
 from drbridge.exchange.tell import Notice
 from drbridge.ports import Connection
-from drbridge.systems import Notify
+from drbridge.settings import Notify
 from tests.stores import rest_server, smtp_server
 from tests.stores.rest_server import RestServer
 from tests.stores.smtp_server import MailServer

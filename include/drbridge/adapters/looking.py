@@ -1,19 +1,28 @@
-"""Looks whether everything that systems.toml names can be reached: logs in, lists, asks. Writes nothing there."""
+"""Looks whether everything that systems.toml names can be worked with: logs in, lists, writes, asks.
+
+What is written is a hidden file of one byte, taken away at once: every folder that we read from we also rename in.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import json
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from drbridge.adapters.http import base_address
+from drbridge.adapters.names import hidden_name
 from drbridge.adapters.outside import ConnectionsOutside
 from drbridge.adapters.sftp_session import check_login
 from drbridge.errors import DrBridgeError
-from drbridge.ports import Call, Connection, Lost, NotSent, Reply
+from drbridge.ports import Call, Connection, FileStore, Lost, NotSent, Reply
 from drbridge.systems import Store, Systems
 
 LOGIN = "login"
+LONGEST_VERSION = 40
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,8 @@ class Seen:
         good: whether it can be worked with.
         text: what was seen, or what is wrong.
         fix: the next step when something is wrong.
+        version: of the other side, where it tells it when asked for its health.
+        seconds: how long it took to look.
     """
 
     connection: str
@@ -34,6 +45,13 @@ class Seen:
     good: bool
     text: str
     fix: str = ""
+    version: str = ""
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        version = f", version {self.version}" if self.version else ""
+        good = "good" if self.good else "WRONG"
+        return f"{good}: {self.connection} {self.place} as {self.who}: {self.text}{version} ({self.seconds:.2f} s)"
 
 
 def look_at_all(systems: Systems, get_connection: Callable[[str], Connection]) -> Iterator[Seen]:
@@ -44,7 +62,7 @@ def look_at_all(systems: Systems, get_connection: Callable[[str], Connection]) -
         except DrBridgeError as error:
             yield _bad(conn_id, "", LOGIN, error)
         else:
-            yield from look_at(connection, places)
+            yield from look_at(connection, places, used)
 
 
 def places_of(systems: Systems) -> dict[str, list[str]]:
@@ -61,9 +79,24 @@ def places_of(systems: Systems) -> dict[str, list[str]]:
     return found
 
 
-def look_at(connection: Connection, places: Sequence[str]) -> Iterator[Seen]:
+def listed(store: FileStore) -> str:
+    """Lists a place; says what was seen."""
+    return f"{len(store.list())} files"
+
+
+def used(store: FileStore) -> str:
+    """Lists a place, and lays a hidden file down there that is taken away again."""
+    seen, name, content = listed(store), hidden_name("check"), b"1"
+    with store.upload(name, len(content)) as upload:
+        upload.write(content)
+        upload.complete(sha256(content).hexdigest())
+    store.remove(name)
+    return f"{seen}; can be written to"
+
+
+def look_at(connection: Connection, places: Sequence[str], look: Callable[[FileStore], str] = listed) -> Iterator[Seen]:
     """Looks at the places behind one connection; a REST side has none and is asked for its health path."""
-    who = _who(connection)
+    who, began = _who(connection), time.monotonic()
     if connection.conn_type in ("sftp", "ssh"):
         try:
             asyncio.run(check_login(connection))
@@ -74,15 +107,20 @@ def look_at(connection: Connection, places: Sequence[str]) -> Iterator[Seen]:
     outside = ConnectionsOutside(lambda _: connection)
     for url in places:
         try:
-            store = outside.store(url)
-            try:
-                yield Seen(connection.conn_id, who, url, True, f"{len(store.list())} files")
-            finally:
-                store.close()
+            with closing(outside.store(url)) as store:
+                seen = Seen(connection.conn_id, who, url, True, look(store))
         except DrBridgeError as error:
-            yield _bad(connection.conn_id, who, url, error)
+            seen = _bad(connection.conn_id, who, url, error)
+        began = yield from _timed(seen, began)
     if not places:
-        yield _ask(connection, who, outside)
+        yield from _timed(_ask(connection, who, outside), began)
+
+
+def _timed(seen: Seen, began: float) -> Generator[Seen, None, float]:
+    """What was seen with how long it took; returns when the next look begins."""
+    now = time.monotonic()
+    yield replace(seen, seconds=round(now - began, 3))
+    return time.monotonic()
 
 
 def _ask(connection: Connection, who: str, outside: ConnectionsOutside) -> Seen:
@@ -98,11 +136,12 @@ def _ask(connection: Connection, who: str, outside: ConnectionsOutside) -> Seen:
 
     conn_id = connection.conn_id
     try:
-        status = asyncio.run(ask()).status
+        reply = asyncio.run(ask())
     except DrBridgeError as error:
         return _bad(conn_id, who, path, error)
     except (NotSent, Lost) as error:
         return Seen(conn_id, who, path, False, f"no answer: {error}", f"check host, port and schema of {conn_id}")
+    status = reply.status
     if status in (401, 403):
         return Seen(
             conn_id, who, path, False, f"HTTP {status}: our login is refused", f"correct the login of {conn_id}"
@@ -111,7 +150,17 @@ def _ask(connection: Connection, who: str, outside: ConnectionsOutside) -> Seen:
         return Seen(conn_id, who, path, False, f"HTTP {status}: it is elsewhere", f"correct the address in {conn_id}")
     if status >= 500:
         return Seen(conn_id, who, path, False, f"HTTP {status}: it is in trouble", "call its owner")
-    return Seen(conn_id, who, path, True, f"answers (HTTP {status})")
+    return Seen(conn_id, who, path, True, f"answers (HTTP {status})", version=_version(reply.body))
+
+
+def _version(body: bytes) -> str:
+    """The release that a health check names, if it names one."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    version = told.get("version") if isinstance(told, dict) else None
+    return str(version)[:LONGEST_VERSION] if isinstance(version, str | int | float) else ""
 
 
 def _who(connection: Connection) -> str:

@@ -18,7 +18,7 @@ from drbridge.adapters.http_body import body_of
 from drbridge.errors import Misconfigured, Rejected, Unreachable
 from drbridge.exchange.tell import Messenger, Notice
 from drbridge.ports import Call, Connection, JsonValue, Lost, NotSent, Reply
-from drbridge.systems import Notify
+from drbridge.settings import Notify
 
 DEADLINE_SECONDS = 10.0
 SSL_PORT, STARTTLS_PORT, PLAIN_PORT = 465, 587, 25

@@ -12,6 +12,7 @@ from drbridge.cli.inbox import inbox
 from drbridge.cli.ledger import ledger
 from drbridge.cli.sandbox import sandbox
 from drbridge.cli.trace import trace
+from drbridge.cli.watch import overdue, reconcile
 
 app = typer.Typer(
     name="drbridge",
@@ -27,6 +28,8 @@ app.command()(connections)
 app.command()(sandbox)
 app.command()(demo)
 app.command()(trace)
+app.command()(overdue)
+app.command()(reconcile)
 app.command()(docs)
 app.add_typer(inbox, name="inbox", epilog="Example: drbridge inbox serve")
 app.add_typer(ledger, name="ledger", epilog="Example: drbridge ledger balance")

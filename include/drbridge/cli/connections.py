@@ -28,9 +28,10 @@ def connections(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")] = False,
 ) -> None:
-    """Logs in to every system that systems.toml names, lists every folder and bucket, and asks every REST side.
+    """Logs in to every system that systems.toml names, tries every folder and bucket, and asks every REST side.
 
-    It says as whom, what is wrong and what to do, and writes nothing there. Connections are read from AIRFLOW_CONN_*;
+    It says as whom, in which version, what is wrong and what to do. In folders and buckets it lays a hidden file down
+    and takes it away again. Connections are read from AIRFLOW_CONN_*;
     for those that live in Airflow's database, pass on what Airflow exports. Exit code 1: at least one does not work.
 
     Example: airflow connections export - | drbridge connections --file /dev/stdin
@@ -43,13 +44,16 @@ def connections(
     if as_json:
         print(json.dumps([asdict(each) for each in seen]))
     else:
-        table = Table("as", "place", "found", box=SIMPLE)
+        table = Table("as", "place", "found", "seconds", box=SIMPLE)
         for column in table.columns:
             column.overflow = "fold"
         for each in seen:
-            found = f"{each.text}\nNext: {each.fix}" if each.fix else each.text
+            seen_there = f"{each.text}, version {each.version}" if each.version else each.text
+            found = f"{seen_there}\nNext: {each.fix}" if each.fix else seen_there
             place = each.place if each.connection in each.place else f"{each.connection} {each.place}"
-            table.add_row(*map(escape, (each.who, place, found)), style="" if each.good else "red")
+            table.add_row(
+                *map(escape, (each.who, place, found, f"{each.seconds:.2f}")), style="" if each.good else "red"
+            )
         Console().print(table)
     if not all(each.good for each in seen):
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import Row
 
 from drbridge.cli.desk import open_desk, told_plainly
 from drbridge.errors import NotKnownThere
+from drbridge.exchange.books import Book, books
 from drbridge.exchange.desk import Desk
 from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Ledger
@@ -28,12 +30,19 @@ OfFlow = Annotated[str | None, typer.Option("--flow", help="Only this flow (DAG 
 
 
 def _rows(desk: Desk, flow: str | None) -> list[tuple[Row[Any], Balance]]:
+    _need_known(desk, flow)
     with desk.ledger.read() as tx:
         rows = tx.execute(deliveries.with_intakes(flow=flow)).all()
-        if flow and not rows and flow not in desk.systems.flows:
-            raise NotKnownThere(f"There is no flow {flow}", fix=f"say one of {', '.join(desk.systems.flows)}")
         books = deliveries.balances(tx, [row.id for row in rows])
     return [(row, books[row.id]) for row in rows]
+
+
+def _need_known(desk: Desk, flow: str | None) -> None:
+    if flow is None or flow in desk.systems.flows:
+        return
+    with desk.ledger.read() as tx:
+        if not tx.execute(deliveries.with_intakes(flow=flow).limit(1)).first():
+            raise NotKnownThere(f"There is no flow {flow}", fix=f"say one of {', '.join(desk.systems.flows)}")
 
 
 def _when(seconds: float | None) -> str:
@@ -47,7 +56,8 @@ def _line(row: Row[Any], balance: Balance) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _print(rows: list[dict[str, object]], title: str, as_json: bool) -> None:
+def print_lines(rows: Sequence[Mapping[str, object]], title: str, as_json: bool) -> None:
+    """Prints lines as a table, or as JSON."""
     if as_json:
         print(json.dumps(rows))
         return
@@ -76,7 +86,7 @@ def list_(flow: OfFlow = None, as_json: AsJson = False) -> None:
     """
     with told_plainly():
         line = _line if as_json else _for_people
-        _print([line(row, balance) for row, balance in _rows(open_desk(), flow)], "Deliveries", as_json)
+        print_lines([line(row, balance) for row, balance in _rows(open_desk(), flow)], "Deliveries", as_json)
 
 
 @ledger.command()
@@ -92,7 +102,7 @@ def show(delivery: Annotated[int, typer.Argument(help="The number in the first c
             print(f"There is no delivery {delivery}; see: drbridge ledger list")
             raise typer.Exit(1)
         row, balance = found[0]
-        _print(
+        print_lines(
             [_for_people(row, balance)], f"Business date {_when(row.business_at)}, ended {_when(row.ended_at)}", False
         )
         with desk.ledger.read() as tx:
@@ -103,8 +113,8 @@ def show(delivery: Annotated[int, typer.Argument(help="The number in the first c
             {"line": each.line or "", "field": each.field or "", "code": each.code, "text": each.text}
             for each in problems
         ]
-        _print(shown, f"Problems ({counts or 'none'}; the first hundred)", False)
-        _print(
+        print_lines(shown, f"Problems ({counts or 'none'}; the first hundred)", False)
+        print_lines(
             [
                 {"rows": f"{each.first_row}-{each.last_row}", "state": each.state, "tries": each.tries,
                  "next": _when(each.next_at or None), "answer": f"{each.code or ''} {each.text or ''}".strip()}
@@ -121,9 +131,12 @@ def balance(flow: OfFlow = None, as_json: AsJson = False) -> None:
     Example: drbridge ledger balance
     """
     with told_plainly():
-        rows = _rows(open_desk(), flow)
-        _print(_sums(rows, as_json), "Books", as_json)
-        if not all(book.balances for _, book in rows):
+        desk = open_desk()
+        _need_known(desk, flow)
+        with desk.ledger.read() as tx:
+            found = books(tx, flow)
+        print_lines(book_lines(found, as_json), "Books", as_json)
+        if any(book.wrong for book in found):
             raise typer.Exit(1)
 
 
@@ -138,7 +151,7 @@ def audit_(as_json: AsJson = False) -> None:
             {"when": _when(each.at), "who": each.who, "act": each.act, "run": each.subject, "why": each.why}
             for each in audit.acts(tx)
         ]
-    _print(acts, "What persons asked for", as_json)
+    print_lines(acts, "What persons asked for", as_json)
 
 
 @ledger.command("upgrade")
@@ -152,13 +165,10 @@ def upgrade_() -> None:
     print("The ledger's tables are current.")
 
 
-def _sums(rows: list[tuple[Row[Any], Balance]], in_numbers: bool) -> list[dict[str, object]]:
-    books: dict[tuple[str, str], list[Balance]] = {}
-    for row, book in rows:
-        books.setdefault((row.flow, row.destination), []).append(book)
-    lines: list[dict[str, object]] = []
-    for (flow, destination), mine in sorted(books.items()):
-        total = Balance(**{name: sum(book.as_dict()[name] for book in mine) for name in mine[0].as_dict()})
-        told: dict[str, object] = {"flow": flow, "destination": destination, "files": len(mine)}
-        lines.append(told | (total.as_dict() if in_numbers else {"rows": total.in_words}))
-    return lines
+def book_lines(found: Sequence[Book], in_numbers: bool) -> list[dict[str, object]]:
+    """Books as lines of a table: each count for itself for programs, in words for people."""
+    return [
+        {"flow": book.flow, "destination": book.destination, "files": book.deliveries}
+        | (book.balance.as_dict() if in_numbers else {"rows": book.balance.in_words})
+        for book in found
+    ]

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from drbridge.settings import Difference, Lookups
+from drbridge.settings import Compare, Difference, Keep, Lookups
 from drbridge.systems import Endpoint, Flow, Notify, Site, Store
 
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[site]": (Site, "The whole installation."),
     "[site.lookups]": (Lookups, "Words that the other systems write differently; each is a table of its own."),
     "[notify]": (Notify, "Who is told what (docs/notify.md)."),
+    "[keep]": (Keep, "How long `housekeeping` leaves things, in days after they are settled."),
+    "[compare]": (Compare, "What the daily `reconcile` compares besides the ledger."),
     "[endpoints.<name>]": (Endpoint, "One REST operation of another system."),
     '[endpoints.<name>.release."23C"]': (Difference, "What is different at an endpoint in one release."),
     "[stores.<name>]": (Store, "A folder or bucket prefix that files are delivered to."),

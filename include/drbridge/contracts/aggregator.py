@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from drbridge.contracts.fields import Day, SyncRequestId, Text24, Text254, need_order
-from drbridge.contracts.message import Body, Key, Member, Message, Moment, Part, entity_of, filled, sent
+from drbridge.contracts.fields import OWN_REQUEST, Day, Text24, Text254, need_order
+from drbridge.contracts.message import Body, Key, Member, Message, Moment, Part, entity_of, filled, iso, sent
 
 MOST_OFFERINGS = 500
+AggregatorRequest = Annotated[str, StringConstraints(pattern=f"^([0-9]{{1,14}}|{OWN_REQUEST})$")]
+"""DACS's number of the change, or ours when DACS does not speak of it."""
 
 
 class Contact(Member):
@@ -47,15 +51,15 @@ class Certification(Member):
 class Aggregator(Message):
     """An aggregator as it is after a change (our definition; the payload is not published).
 
-    DACS sends nothing when one is deleted: a nightly comparison finds that. changeDateTime is required: without it
-    nobody could tell which of two messages is the newer.
+    DACS sends nothing when one is deleted: a nightly comparison finds that and numbers it itself.
+    changeDateTime is required: without it nobody could tell which of two messages is the newer.
     """
 
     noun: ClassVar[str] = "aggregator"
     title: ClassVar[str] = "Aggregator"
     numbered_by: ClassVar[str] = "sync_request_id"
 
-    sync_request_id: SyncRequestId = Field(serialization_alias="dacsMessageId")
+    sync_request_id: AggregatorRequest = Field(serialization_alias="dacsMessageId")
     change_date_time: Moment = Field(exclude=True)
     aggregator_id: Key | None = None
     external_reference_id: Key
@@ -76,6 +80,11 @@ class Aggregator(Message):
         return self
 
     @property
+    def is_ours(self) -> bool:
+        """Whether we found the change ourselves: DACS knows nothing of it, and expects no answer."""
+        return re.fullmatch(OWN_REQUEST, self.sync_request_id) is not None
+
+    @property
     def happened_at(self) -> datetime:
         return self.change_date_time
 
@@ -89,10 +98,32 @@ def to_derms_aggregator(message: Aggregator) -> Body:
     return sent(message)
 
 
+def own_number(external_reference_id: str, found_on: date) -> str:
+    """Our number of the message that an aggregator is gone: one for each aggregator and day."""
+    digest = sha256(external_reference_id.encode()).hexdigest()
+    return f"removed-{found_on:%Y%m%d}-{digest[:12]}"
+
+
+def removed(aggregator_id: str | None, external_reference_id: str, found_at: datetime) -> Body:
+    """The message, as DACS would send it, that it has an aggregator no longer.
+
+    Args:
+        found_at: when its absence was found, UTC; the day counts as its last.
+    """
+    return filled({
+        "syncRequestId": own_number(external_reference_id, found_at.date()),
+        "changeDateTime": iso(found_at),
+        "aggregatorId": aggregator_id,
+        "externalReferenceId": external_reference_id,
+        "status": "INACTIVE",
+        "endDate": found_at.date().isoformat(),
+    })
+
+
 def to_derms_aggregator_removed(
     aggregator_id: str | None, external_reference_id: str, end_date: date, number: str
 ) -> Body:
-    """The same for an aggregator that DACS no longer has.
+    """The body of DERMS's aggregator service for one that DACS no longer has.
 
     Args:
         end_date: the day on which its absence was found.

@@ -73,6 +73,7 @@ class Contract:
         dated: where the business date stands in the content, if it does.
         date_in_name: reads the business date from a file's name, where names carry it.
         empty_is_refused: a file without rows is an error of the sender.
+        kept: columns that are kept in staging whatever becomes of the file, besides its key and every id.
         periods: times that must not overlap between rows about one thing.
         totals: amounts that the sender's control record sums up.
         personal: rows are about people, so no problem text ever says what stands in one.
@@ -87,6 +88,7 @@ class Contract:
     date_in_name: Callable[[str], datetime | None] = field(default=lambda _: None)
     warnings: tuple[Warn, ...] = ()
     empty_is_refused: bool = False
+    kept: tuple[str, ...] = ()
     periods: Periods | None = None
     totals: Totals | None = None
     personal: bool = False

@@ -70,4 +70,5 @@ CONTRACT = Contract(
     key=("syncRequestId",),
     dated=Dated("changeDateTime", "latest"),
     date_in_name=stamp_in,
+    kept=("initialLoadFlag",),
 )

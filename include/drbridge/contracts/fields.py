@@ -36,6 +36,9 @@ SentAt = Annotated[Moment, Field(default_factory=lambda: datetime.now(UTC), excl
 SyncRequestId = Annotated[str, StringConstraints(pattern="^[0-9]{1,14}$")]
 """DACS's number of a change that another system has to hear of: digits; leading zeros count."""
 
+OWN_REQUEST = "removed-[0-9]{8}-[0-9a-f]{12}"
+"""How our own requests are numbered, of which DACS knows nothing: an aggregator that it does not have any more."""
+
 NicId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 HeadEndSystem = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 DeviceId = Annotated[str, StringConstraints(min_length=1, max_length=12)]

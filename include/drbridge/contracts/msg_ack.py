@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from drbridge.contracts.fields import DeviceId
+from drbridge.contracts.fields import OWN_REQUEST, DeviceId
 from drbridge.contracts.message import Body, Key, Member, Message, Moment, Part, sent
 
 AckType = Literal["SUCCESS", "ERROR", "FAILURE"]
@@ -45,10 +45,12 @@ class MsgAck(Message):
 
     Attributes:
         asked: how the number of a request that is answered looks.
+        answers: the noun of those requests; empty when they do not come as messages.
     """
 
     frame: ClassVar[str] = "MsgAck"
     asked: ClassVar[str] = "[0-9]{1,14}"
+    answers: ClassVar[str] = ""
 
     message_id: Key | None = None
     dacs_message_id: Key | None = None
@@ -97,6 +99,10 @@ class MsgAck(Message):
         """One for each request that is answered."""
         return tuple(Part("", self.when_iso) for _ in self.answered)
 
+    def is_ours(self, part: int) -> bool:
+        """Whether the request that a part answers was our own: DACS knows nothing of it."""
+        return re.fullmatch(OWN_REQUEST, self.answered[part]) is not None
+
     def error_of(self, part: int) -> str | None:
         """Why a request was refused; None when it was not. FAILURE counts as a refusal."""
         request = self.answered[part]
@@ -113,6 +119,7 @@ class EnrollmentAckMessage(MsgAck):
 
     noun: ClassVar[str] = "enrollment_ack_message"
     title: ClassVar[str] = "Enrollment acknowledgement"
+    answers: ClassVar[str] = "enrollment_change"
 
 
 class DeviceStatusAck(MsgAck):
@@ -121,6 +128,7 @@ class DeviceStatusAck(MsgAck):
     noun: ClassVar[str] = "device_status_ack"
     title: ClassVar[str] = "Device status acknowledgement"
     asked: ClassVar[str] = "(?s:.{1,30})"
+    answers: ClassVar[str] = "device_status_check"
 
 
 class ProgramRulesAck(MsgAck):
@@ -128,6 +136,7 @@ class ProgramRulesAck(MsgAck):
 
     noun: ClassVar[str] = "program_rules_ack"
     title: ClassVar[str] = "Program rules acknowledgement"
+    answers: ClassVar[str] = "program_rules"
 
 
 class AggregatorAck(MsgAck):
@@ -135,6 +144,8 @@ class AggregatorAck(MsgAck):
 
     noun: ClassVar[str] = "aggregator_ack"
     title: ClassVar[str] = "Aggregator acknowledgement"
+    asked: ClassVar[str] = f"[0-9]{{1,14}}|{OWN_REQUEST}"
+    answers: ClassVar[str] = "aggregator"
 
 
 class CustomersAck(MsgAck):

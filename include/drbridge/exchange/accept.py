@@ -14,6 +14,7 @@ from typing import Any
 from drbridge.contracts import KEPT, Message
 from drbridge.contracts.event_status import EventStatus
 from drbridge.errors import Misconfigured
+from drbridge.exchange import answered
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.seal import Seal, opened
 from drbridge.ledger import messages
@@ -96,6 +97,7 @@ def accept(desk: Desk, posts: Sequence[Post]) -> list[Receipt]:
                 letters.append(_letter(desk, tx, post))
         if letters:
             messages.add(tx, letters)
+            answered.note(tx, [post.message for post, receipt in zip(posts, receipts, strict=True) if receipt.is_new])
     return receipts
 
 
@@ -147,6 +149,6 @@ def _with_its_stages(tx: Tx, seal: Seal, message: EventStatus) -> EventStatus:
     group = _group(message)
     if message.stage_id is not None or group is None:
         return message.model_copy(update={"stages": ()})
-    before = (opened(seal, row.noun, row.sealed) for row in messages.belonging_to(tx, group))
+    before = (opened(seal, row.noun, row.sealed) for row in messages.belonging_to(tx, group) if row.sealed)
     stages = {each.stage_id: None for each in before if isinstance(each, EventStatus) and each.stage_id}
     return message.model_copy(update={"stages": tuple(stages)})

@@ -22,7 +22,8 @@ from drbridge.ledger import notices as kept
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import Balance
 from drbridge.ledger.states import ParcelState
-from drbridge.systems import Endpoint, Flow, NoticeKind, Systems
+from drbridge.settings import NoticeKind
+from drbridge.systems import Endpoint, Flow, Systems
 
 DAY_SECONDS = 86_400.0
 LONGEST_LINE = 500

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from drbridge.contracts import stage_path
+from drbridge.contracts import MESSAGES, stage_path
+from drbridge.contracts.aggregator import Aggregator
 from drbridge.contracts.event_status import EventStatus, event_entity
+from drbridge.contracts.msg_ack import AggregatorAck
 from drbridge.contracts.stage_path import Kind, Reached
 from drbridge.exchange.seal import Seal, opened
 from drbridge.ledger import standings
@@ -32,6 +34,10 @@ def judged(tx: Tx, seal: Seal, lane: str, claims: Sequence[Claim]) -> list[Claim
 
 
 def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
+    if not claim.sealed and claim.noun in MESSAGES:
+        return _without_call(claim, "doubt", "its content was deleted, its time is over: have its sender send it anew")
+    if not claim.entity and claim.noun in (Aggregator.noun, AggregatorAck.noun):
+        return _of_aggregators(seal, claim)
     if not claim.entity:
         return claim
     if claim.noun == EventStatus.noun:
@@ -39,6 +45,15 @@ def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | Non
     if standing is not None and standing.order_at > claim.order_at and not claim.in_doubt:
         return _without_call(claim, "overtaken", "a newer change of it has taken effect at the other side")
     return replace(claim, reaches="")
+
+
+def _of_aggregators(seal: Seal, claim: Claim) -> Claim:
+    """Answers to what DACS never sent do not go there."""
+    message = opened(seal, claim.noun, claim.sealed)
+    is_ours = isinstance(message, AggregatorAck) and message.is_ours(claim.first_row)
+    if is_ours or (isinstance(message, Aggregator) and message.is_ours):
+        return _without_call(claim, "known", "it answers a request of our own, of which DACS knows nothing")
+    return claim
 
 
 def _stage(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:

@@ -12,7 +12,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.receive import fingerprint
 from drbridge.exchange.turns import move_record
 from drbridge.exchange.work import Resend, Work
-from drbridge.ledger import audit, deliveries, intakes, parcels
+from drbridge.ledger import audit, deliveries, intakes, messages, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.messages import SOURCE, number_of
 from drbridge.ledger.parcels import Claim
@@ -37,11 +37,13 @@ class Reopened:
     Attributes:
         deliveries: how many were opened.
         without_source: files that would have to be read again and are not at the source any more, by their names.
+        without_content: messages whose content was deleted, their time being over, by their names.
         would_open: in a dry run, what would be opened: file and destination.
     """
 
     deliveries: int = 0
     without_source: tuple[str, ...] = ()
+    without_content: tuple[str, ...] = ()
     would_open: tuple[str, ...] = ()
 
 
@@ -59,6 +61,9 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
     flow = desk.systems.flow(flow_name)
     with desk.ledger.read() as tx:
         chosen = [] if _was_done(tx, work.run) else _wanted(tx, flow, work)
+        emptied = messages.emptied(tx, [row.intake_id for row in chosen])
+    gone = tuple(sorted({row.name for row in chosen if row.intake_id in emptied}))
+    chosen = [row for row in chosen if row.intake_id not in emptied]
     if work.dry_run:
         return Reopened(would_open=tuple(f"{row.name} > {row.destination}" for row in chosen))
     has_files = bool(chosen and flow.source)
@@ -72,7 +77,7 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
             tx, work.who, f"resend {work.resend}", work.run,
             f"{work.why or 'no reason given'} (deliveries opened: {opened}; {work.asked_for})",
         )  # fmt: skip
-    return Reopened(opened, tuple(sorted(set(lost.values()))))
+    return Reopened(opened, tuple(sorted(set(lost.values()))), gone)
 
 
 def calls_again(desk: Desk, tx: Tx, flow: Flow, destination: str, work: Work) -> list[Claim]:

@@ -62,7 +62,7 @@ def result_of(desk: Desk, number: str) -> Result | None:
         ways = _ways(tx, desk, row)
         state = _state(tx, ways)
         answer = None
-        if state == "settled":
+        if state == "settled" and row.sealed:
             told = of_delivery(tx, ways[0], opened(desk.seal, row.noun, row.sealed), max(way.ended_at for way in ways))
             answer = acknowledgement(told)
     return Result(

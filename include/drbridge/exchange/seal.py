@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from drbridge.contracts import KEPT, Message
-from drbridge.errors import Misconfigured
+from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.ledger.database import home
 
 KEYS = "DRBRIDGE_SEAL_KEY"
@@ -82,5 +82,12 @@ def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
 
     Raises:
         Misconfigured: it was sealed with a key we do not have.
+        NotKnownThere: its time is over, and its content was deleted.
     """
+    if not sealed:
+        raise NotKnownThere(
+            "The content of this message was deleted, its time is over",
+            fix="have its sender send it anew, under a new number; payload_days in systems.toml says how long "
+            "contents are kept",
+        )
     return KEPT[noun].model_validate_json(seal.open(sealed))

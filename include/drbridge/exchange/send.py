@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from drbridge.errors import Misconfigured
+from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
 from drbridge.exchange.lineup import FileByFile, Lineup, SideBySide
@@ -29,7 +29,12 @@ def send(desk: Desk, flow_name: str, work: Work) -> SendResult:
     """
     flow = desk.systems.flow(flow_name)
     if flow.message:
-        reopen(desk, flow_name, work)
+        again = reopen(desk, flow_name, work)
+        if again.without_content:
+            raise NotKnownThere(
+                f"Not sent again, for its content was deleted: {', '.join(again.without_content)}",
+                fix="have its sender send it anew, under a new number; the rest of what was asked goes on",
+            )
     endpoints = [each for name in flow.deliver if isinstance(each := desk.systems.destination(name), Endpoint)]
     return _drain_all(desk, flow, endpoints, work)
 

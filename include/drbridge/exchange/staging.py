@@ -127,7 +127,8 @@ class Staging:
             raise Interrupted(
                 f"What was staged of {name} is not to be found",
                 detail=str(self.folder(noun, sha256, verdict)),
-                fix="make sure that all workers see the same DRBRIDGE_STAGING",
+                fix="make sure that all workers see the same DRBRIDGE_STAGING; where the file was settled more than "
+                "staging_days ago (systems.toml), it is gone for good: have it sent anew with other content",
             )
         return staged
 
@@ -142,7 +143,7 @@ class Staging:
         """Removes working folders that nobody has touched for a day; returns how many."""
         old = time.time() - SWEEP_AFTER_SECONDS
         work = self.root / "tmp"
-        stale = [path for path in work.glob("*") if _touched_at(path) < old]
+        stale = [path for path in work.glob("*") if touched_at(path) < old]
         for path in stale:
             shutil.rmtree(path, ignore_errors=True)
         return len(stale)
@@ -174,7 +175,8 @@ def _code_of(error: Exception) -> int | None:
     return getattr(error, "errno", None) or (int(told[1]) if told else None)
 
 
-def _touched_at(path: Path) -> float:
+def touched_at(path: Path) -> float:
+    """When a file or folder was last changed; never, for one that is gone meanwhile."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -198,7 +200,8 @@ class StagingRun:
     def write(self, block: CheckedBlock) -> None:
         """Adds one part."""
         frame = block.frame
-        ids = [name for name in frame.columns if name in self.contract.key or name.endswith("Id")]
+        always = (*self.contract.key, *self.contract.kept)
+        ids = [name for name in frame.columns if name in always or name.endswith("Id")]
         kept = frame if self.need.fields else frame.select("line", *ids)
         if self.need.raw:
             kept = kept.with_columns(block.raw().alias("raw"))
@@ -226,6 +229,7 @@ class StagingRun:
         except OSError:
             if not (target / "manifest.json").exists():
                 raise
+            target.touch()
             self.discard()
         return StagedFile(target)
 

@@ -19,7 +19,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
 from drbridge.ledger import leases, notices
 from drbridge.ledger.leases import Fenced, Lease
-from drbridge.systems import NoticeKind
+from drbridge.settings import NoticeKind
 
 GIVEN_UP_AFTER_SECONDS = 86_400.0
 MOST_MESSAGES_OF_A_ROUND = 20

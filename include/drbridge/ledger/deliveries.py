@@ -32,6 +32,10 @@ class Balance:
     open: int
     flagged: int
 
+    def __add__(self, other: Balance) -> Balance:
+        mine, theirs = self.as_dict(), other.as_dict()
+        return Balance(**{name: mine[name] + theirs[name] for name in mine})
+
     @property
     def balances(self) -> bool:
         parts = self.acked + self.rejected + self.duplicate + self.superseded + self.parked + self.open
@@ -192,6 +196,15 @@ def hold(tx: Tx, delivery_id: int, why: str) -> bool:
         .values(state=DeliveryState.HELD.value, note=why)
     )
     return held.rowcount > 0
+
+
+def end_held(tx: Tx, delivery_id: int, why: str) -> None:
+    """A person decides that nothing more of a held delivery goes: it ends, its rows settled as they are."""
+    tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.HELD)
+        .values(state=DeliveryState.DONE.value, ended_at=clock(tx), note=why)
+    )
 
 
 def reopen(tx: Tx, delivery_id: int, overtaken: int = 0) -> int:

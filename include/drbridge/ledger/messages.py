@@ -91,6 +91,13 @@ def of_intake(tx: Tx, intake_id: int) -> Row[Any] | None:
     return tx.execute(select(messages).where(messages.c.intake_id == intake_id)).first()
 
 
+def emptied(tx: Tx, intake_ids: Sequence[int]) -> set[int]:
+    """Those of these intakes that are messages whose content was deleted."""
+    look = select(messages.c.intake_id).where(messages.c.sealed == b"")
+    parts = [intake_ids[start : start + 500] for start in range(0, len(intake_ids), 500)]
+    return {found for part in parts for found in tx.execute(look.where(messages.c.intake_id.in_(part))).scalars()}
+
+
 def of_file(tx: Tx, file_name: str) -> Row[Any] | None:
     """The message that came with a file of this name, if one did."""
     look = select(messages, intakes.c.noun).join(intakes).where(messages.c.file_name == file_name)

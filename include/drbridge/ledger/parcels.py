@@ -329,6 +329,22 @@ def version_put(tx: Tx, destination: str, file_name: str) -> str | None:
     ).scalar()
 
 
+def last_put(tx: Tx, destination: str, file_name: str) -> int | None:
+    """The parcel whose object lies under this name now, as far as we know."""
+    return tx.execute(
+        select(parcels.c.id)
+        .join_from(parcels, deliveries)
+        .join(intakes)
+        .where(
+            deliveries.c.destination == destination,
+            intakes.c.name == file_name,
+            parcels.c.state.in_((ParcelState.ACKED, ParcelState.RESENT)),
+        )
+        .order_by(parcels.c.ended_at.desc())
+        .limit(1)
+    ).scalar()
+
+
 def retire(tx: Tx, ids: Sequence[int]) -> None:
     """Marks parcels whose rows a person has sent again in new ones; they count no more."""
     for start in range(0, len(ids), INSERT_BATCH):

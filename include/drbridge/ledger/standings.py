@@ -1,4 +1,7 @@
-"""Standings: what the other side has last of an entity, so that nothing older is sent after it."""
+"""Standings: what the other side has last of an entity, so that nothing older is sent after it.
+
+A request whose yes or no comes as a message of its own is an entity too: it stands answered once that has come.
+"""
 
 from __future__ import annotations
 

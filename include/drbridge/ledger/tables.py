@@ -167,6 +167,7 @@ messages = Table(
 )
 
 # What the other side has last of an entity of a lane, as far as we know: whatever is older than that does not go.
+# Also which requests have had the answer that comes as a message of its own.
 standings = Table(
     "standings",
     metadata,

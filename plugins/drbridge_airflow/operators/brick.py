@@ -66,6 +66,12 @@ class Brick(BaseOperator):
             self.log.error("Next: %s", error.fix)
 
 
+def shortened(name: str) -> str:
+    """A name as the grid shows it: printable, and short enough for Airflow's column."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…"
+
+
 class FileBrick(Brick):
     """A brick that works on one file, mapped over what `files_waiting` found; the grid shows the file's name.
 
@@ -83,8 +89,7 @@ class FileBrick(Brick):
     @property
     def label(self) -> str:
         """The name as the grid shows it: printable, and short enough for Airflow's column."""
-        shown = "".join(letter if letter.isprintable() else "?" for letter in self.file)
-        return shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…"
+        return shortened(self.file)
 
     @classmethod
     def each(cls, files: BaseOperator) -> MappedOperator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -158,10 +158,21 @@ def test_a_request_to_unenroll() -> None:
 
 
 def test_an_aggregator_that_is_gone_becomes_inactive() -> None:
-    assert aggregator.to_derms_aggregator_removed(None, "AGG-7", date(2026, 7, 14), "gone-AGG-7-20260714") == {
-        "dacsMessageId": "gone-AGG-7-20260714", "externalReferenceId": "AGG-7", "status": "INACTIVE",
-        "endDate": "2026-07-14",
+    message = read("aggregator", aggregator.removed(None, "AGG-7", NOW))
+    number = message.number
+    assert number.startswith("removed-20260714-")
+    assert aggregator.to_derms_aggregator(message) == {
+        "dacsMessageId": number, "externalReferenceId": "AGG-7", "status": "INACTIVE", "endDate": "2026-07-14",
     }  # fmt: skip
+    assert aggregator.own_number("AGG-8", NOW.date()) != number
+
+
+def test_an_answer_to_a_request_of_ours_is_told_from_those_for_dacs() -> None:
+    number = aggregator.own_number("AGG-7", NOW.date())
+    ack = {"ackType": "SUCCESS", "whenISO": "2026-07-14T20:00:00.000Z",
+           "responses": [{"dacsMessageId": "42"}, {"dacsMessageId": number}]}  # fmt: skip
+    message = read("aggregator_ack", ack)
+    assert [message.is_ours(part) for part in range(2)] == [False, True]
 
 
 def test_a_long_reason_is_cut() -> None:

@@ -16,7 +16,7 @@ from drbridge.exchange.tell import Notice, tell
 from drbridge.ledger import intakes, targets
 from drbridge.ledger.intakes import Arrival, Fingerprint
 from drbridge.ledger.tables import notices, sightings
-from drbridge.systems import Notify
+from drbridge.settings import Notify
 
 FLOW, TITLE = "dacs_derms_device_score", "Device scores: DACS to DERMS"
 OTHER_FLOW = "ouai_derms_load_forecast"
