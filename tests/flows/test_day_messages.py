@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from drbridge.exchange import aggregators
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.send import answer, send
 from drbridge.inbox.app import create
@@ -62,6 +63,7 @@ def test_messages_of_a_day_end_as_predicted(desk: Desk, box: Sandbox, tmp_path: 
 
 def play(act: Act, inbox: Inbox, desk: Desk, box: Sandbox) -> None:
     act.prepare(box)
+    aggregators.compare(desk)
     inbox.post(act.posts)
     carry(desk)
     assert [str(each) for each in compare(act.prediction, box, alone=False)] == [], act.title

@@ -100,7 +100,7 @@ def _wait(console: Console, started: float, what: str, left_of: Callable[[], lis
                 break
             status.update(f"{seconds:3.0f} s  " + "; ".join(left[:6]))
             if not console.is_terminal and look % LOOKS_PER_LINE == 0:
-                some = ", ".join(left[:3]) + (" ..." if len(left) > 3 else "")
+                some = ", ".join(f"{each:.60}" for each in left[:2]) + (" ..." if len(left) > 2 else "")
                 console.print(f"  {seconds:3.0f} s  {what} on their way, {len(left)}: {some}")
             time.sleep(LOOK_EVERY_SECONDS)
     return False

@@ -81,7 +81,9 @@ class Books:
             for row in csv.DictReader(text.splitlines()):
                 said.setdefault(row["line"], []).append(f"{row['code']}: {row['text']}")
         with self.ledger.read() as tx:
-            sighting = intakes.last_sighting(tx, file.url, file.name)
+            sources = [flow.source for flow in self.systems.flows.values() if file.url in flow.places]
+            seen = [intakes.last_sighting(tx, source, file.name) for source in sources]
+            sighting = next(filter(None, seen), None)
             intake = intakes.by_id(tx, sighting.intake_id) if sighting else None
         if intake is not None and intake.refusal_text:
             said[""] = [f"{intake.refusal_code}: {intake.refusal_text}"]

@@ -33,6 +33,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 SEED = 20260714
 UI_PORT = 8080
 FIRST_PORT = 18000
+COMPARISON = "reconcile"
 FIRST = (CUSTOMERS, NETWORK)
 
 
@@ -145,6 +146,8 @@ class Stage:
     def begin(self, act: Act) -> list[str]:
         """Posts an act's messages, many at once; returns what replies lacked that their senders waited for."""
         act.prepare(self._box)
+        if act.deleted:
+            self.airflow.api("POST", f"dags/{COMPARISON}/dagRuns", {"logical_date": None})
         return Inbox(self.airflow.url, self.airflow.user, self.airflow.password).post(act.posts)
 
     def missing(self, act: Act) -> list[str]:

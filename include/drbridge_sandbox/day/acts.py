@@ -39,6 +39,7 @@ class Act:
         late: paths of the DERMS that say yes or no only later, during this act.
         seeds: of each system, the sync requests that wait for a verdict.
         planted: (system, kind) to what the system knows without having been told.
+        deleted: (system, kind) to what somebody deletes there; no message speaks of it, only a comparison finds it.
         expected: by noun, what must come of the posts.
         books: by noun, how many requests must end acked, rejected, superseded, or be duplicates.
     """
@@ -48,6 +49,7 @@ class Act:
     late: tuple[str, ...] = ()
     seeds: dict[str, list[str]] = field(default_factory=dict)
     planted: dict[tuple[str, str], dict[str, Body]] = field(default_factory=dict)
+    deleted: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     expected: dict[str, Prediction] = field(default_factory=dict)
     books: dict[str, Counter[str]] = field(default_factory=dict)
 
@@ -67,9 +69,10 @@ class Act:
         self, noun: str, *, effects: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
         records: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] | None = None,
         acks: Mapping[str, str] | None = None, steps: Mapping[str, Sequence[str]] | None = None,
+        keys: Mapping[tuple[str, str], int] | None = None,
     ) -> None:  # fmt: skip
         """What must come of a post of this noun: see `Prediction`."""
-        more = Prediction((), effects or {}, {}, acks or {}, records or {}, steps or {})
+        more = Prediction((), effects or {}, keys or {}, acks or {}, records or {}, steps or {})
         self.expected[noun] = together(self.expected.get(noun, Prediction(())), more)
 
     @property
@@ -83,6 +86,8 @@ class Act:
             box.far(system).seed(ids)
         for (system, kind), values in self.planted.items():
             box.far(system).plant(kind, values)
+        for (system, kind), ids in self.deleted.items():
+            box.far(system).uproot(kind, ids)
         for path in self.late:
             box.far("derms").fault("late", path=path)
 

@@ -28,18 +28,17 @@ def make_messages(day: Day) -> Messages:
         Act("Program rules and aggregators"),
         Act("Enrollments through both doors; rules and an aggregator change", late=("/programs", "/aggregators")),
         Act("Unenrollments, other devices, late-comers; the DERMS's word on the rules; status checks"),
-        Act("Changes that the DERMS decides later; what the devices said", late=("/enroll",)),
-        Act("The DERMS's word on the changes; two events are scheduled"),
-        Act("Reservations and unavailabilities; a stage ends that has not begun"),
-        Act("An opt-out; stages begin and end; outcomes by REST; DACS's word on the customers"),
-        Act("An event is cancelled"),
+        Act("Changes that the DERMS decides later; what the devices said; two events", late=("/enroll",)),
+        Act("The DERMS's word on the changes; reservations, an opt-out; a stage ends that has not begun"),
+        Act("One event is held, one is cancelled; outcomes by REST; DACS's word on the customers"),
     )
-    messages_rules.write(day, acts[0], acts[1], acts[2])
-    _requests(day, acts[1])
-    _changes(day, acts[1], acts[2], acts[3], acts[4])
-    _checks(day, acts[2], acts[3])
-    messages_rules.customers(day, acts[6])
-    messages_events.write(day, acts[4], acts[5], acts[6], acts[7])
+    rules, enrollments, changes, late, reserved, held = acts
+    messages_rules.write(day, rules, enrollments, changes)
+    _requests(day, enrollments)
+    _changes(day, enrollments, changes, late, reserved)
+    _checks(day, changes, late)
+    messages_rules.customers(day, held)
+    messages_events.write(day, late, reserved, held)
     for act in acts:
         random.shuffle(act.posts)
     return Messages(acts)

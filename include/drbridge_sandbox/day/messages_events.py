@@ -22,7 +22,7 @@ UNAVAILABLE = 5
 OUTCOMES_BY_REST = 20
 
 
-def write(day: Day, scheduled: Act, reserved: Act, held: Act, cancelled: Act) -> None:
+def write(day: Day, scheduled: Act, reserved: Act, held: Act) -> None:
     """The event of the day's outcomes is held; another one is scheduled and cancelled."""
     first, second = outcomes.stages(day.date)[:2]
     other = [
@@ -39,10 +39,10 @@ def write(day: Day, scheduled: Act, reserved: Act, held: Act, cancelled: Act) ->
         _status(day, held, second, status, at, ["create", "X1IP", "F1CO"], "COMPLETED")
     for stage in (first, second, other[0]):
         _reserve(day, reserved, stage)
-    _opt_out(day, reserved, held, other[0])
+    _opt_out(day, reserved, other[0])
     _unavailable(day, reserved, held)
     _outcomes(day, held)
-    _cancel(day, cancelled, other)
+    _cancel(day, held, other)
 
 
 def _status(day: Day, act: Act, stage: Stage, status: str, at: str, steps: Sequence[str], reached: str = "") -> None:
@@ -97,12 +97,12 @@ def _reserve(day: Day, act: Act, stage: Stage) -> None:
     act.expect(RESERVATION, effects={("dacs", RESERVATION): effects}, acks={number_of_message: "ERROR"})
 
 
-def _opt_out(day: Day, reserved: Act, act: Act, stage: Stage) -> None:
+def _opt_out(day: Day, act: Act, stage: Stage) -> None:
     """A customer opts out of a stage: the DERMS takes back what it has reserved of the device."""
     number = day.customers[1]
     device, out = f"{ids.head_end(number)}/{ids.nic(number)}", f"OO-{day.date:%y%m%d}-1"
     key = f"{stage.stage}/{device}"
-    reserved.planted["derms", RESERVATION] = {key: {"status": "RESERVED", "eventId": stage.event}}
+    act.planted["derms", RESERVATION] = {key: {"status": "RESERVED", "eventId": stage.event}}
     act.post("event_opt_out", {
         "messageId": out, **_device(number), "programSubscriptionId": ids.subscription(number),
         "eventId": stage.event, "stageId": stage.stage, "optOutDateTime": f"{day.date}T09:00:00Z",

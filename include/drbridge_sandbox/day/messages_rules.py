@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 
 from drbridge_sandbox.day import ids
-from drbridge_sandbox.day.acts import Act, Body
+from drbridge_sandbox.day.acts import ONE_ACKED, Act, Body
 from drbridge_sandbox.day.made import Day
 
 AGGREGATORS = 3
+FIRST_AGGREGATOR = 300_001
 CUSTOMERS_ACKED = 10
 RULES, RULES_ACK, AGGREGATOR, AGGREGATOR_ACK = "program_rules", "program_rules_ack", "aggregator", "aggregator_ack"
 
@@ -29,20 +31,22 @@ def answered(when: str, verdicts: Mapping[str, str], why_not: str = "It cannot b
 def write(day: Day, first: Act, second: Act, third: Act) -> None:
     """First act: all programs and aggregators. Second: one of each changes, which the DERMS decides later.
 
-    Third: its word on them, and an older word on a program, which must not undo the newer.
+    Third: its word on them, and an older word on a program, which must not undo the newer. One aggregator is deleted
+    in DACS, which tells nobody.
     """
     stamp = f"{day.date:%y%m%d}"
     for number, (program_id, code) in enumerate(ids.PROGRAMS):
         _rules(day.date, first, f"1{stamp}8{number:06d}", program_id, code, 6)
     for number in range(AGGREGATORS):
-        _aggregator(day.date, first, f"1{stamp}9{number:06d}", number, 6)
+        _aggregator(day.date, first, f"1{stamp}9{number:06d}", number, 6, changes=number + 1)
     changed = ids.PROGRAMS[0]
     _rules(day.date, second, f"1{stamp}8000100", *changed, 9, late=True)
-    _aggregator(day.date, second, f"1{stamp}9000100", 0, 9, late=True)
+    _aggregator(day.date, second, f"1{stamp}9000100", 0, 9, changes=AGGREGATORS + 1, late=True)
     for noun, sync_id in ((RULES_ACK, f"1{stamp}8000100"), (AGGREGATOR_ACK, f"1{stamp}9000100")):
         word = {"dacsMessageId": sync_id, "ackType": "SUCCESS", "whenISO": f"{day.date}T09:30:00.000Z"}
         third.post(noun, word)
         third.expect(noun, effects={("dacs", "sync_request"): {sync_id: "SYNCHRONIZED"}})
+    _delete(third, AGGREGATORS - 1, changes=AGGREGATORS + 2)
     older = f"1{stamp}8000200"
     third.post(RULES, _rules_body(day.date, older, *changed, 8), ends={"superseded": 1})
     third.seeds.setdefault("dacs", []).append(older)
@@ -89,8 +93,13 @@ def _rules_body(day: date, sync_id: str, program_id: str, code: str, hour: int) 
     }  # fmt: skip
 
 
-def _aggregator(day: date, act: Act, sync_id: str, number: int, hour: int, *, late: bool = False) -> None:
-    id_ = f"{300_001 + number}"
+def _aggregator(day: date, act: Act, sync_id: str, number: int, hour: int, *, changes: int, late: bool = False) -> None:
+    """An aggregator as it is now.
+
+    Args:
+        changes: of any aggregator that the DERMS has heard of then.
+    """
+    id_ = f"{FIRST_AGGREGATOR + number}"
     act.post(AGGREGATOR, {
         "syncRequestId": sync_id, "changeDateTime": f"{day}T{hour:02d}:00:00Z", "aggregatorId": id_,
         "externalReferenceId": f"AGG-{number + 1}", "externalSystem": "DERMS", "serviceProviderType": "DER Aggregator",
@@ -99,12 +108,23 @@ def _aggregator(day: date, act: Act, sync_id: str, number: int, hour: int, *, la
         "programOfferings": [{"programCode": code, "startDate": f"{day.year}-01-01"} for _, code in ids.PROGRAMS],
     })  # fmt: skip
     act.expect(
-        AGGREGATOR, effects={("derms", "aggregator"): {sync_id: "ACTIVE"}},
+        AGGREGATOR, keys={("derms", "aggregator"): changes},
         records={("derms", "aggregator"): {id_: {"status": "ACTIVE", "dacsMessageId": sync_id}}},
     )  # fmt: skip
     act.planted.setdefault(("dacs", "aggregator"), {})[id_] = {
         "externalReferenceId": f"AGG-{number + 1}", "status": "ACTIVE"}  # fmt: skip
     _expect_word(act, AGGREGATOR, sync_id, late)
+
+
+def _delete(act: Act, number: int, changes: int) -> None:
+    """DACS deletes an aggregator without a word: whoever compares both lists tells the DERMS."""
+    id_ = f"{FIRST_AGGREGATOR + number}"
+    act.deleted["dacs", "aggregator"] = [id_]
+    act.expect(
+        AGGREGATOR, keys={("derms", "aggregator"): changes},
+        records={("derms", "aggregator"): {id_: {"status": "INACTIVE"}}},
+    )  # fmt: skip
+    act.books.setdefault(AGGREGATOR, Counter()).update(ONE_ACKED)
 
 
 def _expect_word(act: Act, noun: str, sync_id: str, late: bool) -> None:
