@@ -22,7 +22,7 @@ from drbridge.errors import DrBridgeError
 if TYPE_CHECKING:
     from drbridge.cli.demo_stage import Stage
 
-SETTLED_WITHIN_SECONDS = 420.0
+SETTLED_WITHIN_SECONDS = 600.0
 LOOK_EVERY_SECONDS = 1.0
 LOOKS_PER_LINE = 10
 
