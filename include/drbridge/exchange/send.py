@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from drbridge.contracts import MESSAGES
 from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
@@ -63,6 +64,11 @@ def _drain_all(desk: Desk, flow: Flow, endpoints: list[Endpoint], work: Work) ->
 
 def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult:
     lane = lane_of(flow.name, endpoint.name)
+    if work.by_hand:
+        with desk.ledger.write() as tx:
+            leases.lock(tx, lane)
+            targets.try_again_now(tx, endpoint.connection, endpoint.name)
+            parcels.hurry(tx, lane)
     with working_on(desk, lane) as lease:
         if lease is None:
             with desk.ledger.read() as tx:
@@ -71,9 +77,6 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
             parcels.doubt_older_epochs(tx, lease)
             if endpoint.unknown == "park":
                 parcels.park_doubtful(tx, lane)
-            if work.by_hand:
-                targets.try_again_now(tx, endpoint.connection, endpoint.name)
-                parcels.hurry(tx, lane)
         return asyncio.run(Sender(desk, flow, endpoint, lease, _lineup(desk, flow, endpoint, work)).run())
 
 
@@ -92,4 +95,5 @@ def _preview(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResu
     with desk.ledger.read() as tx:
         claims = queue.waiting(tx, lane_of(flow.name, endpoint.name))
         claims += calls_again(desk, tx, flow, endpoint.name, work)
-    return SendResult(open_left=sum(claim.rows for claim in claims), calls=tuple(map(requests.preview, claims)))
+    readable = [claim for claim in claims if claim.sealed or claim.noun not in MESSAGES]
+    return SendResult(open_left=sum(claim.rows for claim in claims), calls=tuple(map(requests.preview, readable)))

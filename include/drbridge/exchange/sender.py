@@ -61,7 +61,7 @@ class SendResult:
         waiting: why it stopped with rows left, in words.
         calls: what would be sent, in a dry run.
         troubles: the first files of which something was refused, parked or held, each with the reason.
-        handed_on: its time was up and the next run goes on with what is left.
+        handed_on: its time was up, the other side works, and the next run goes on with what is left.
     """
 
     sent: int = 0
@@ -180,6 +180,11 @@ class Sender:
         lasts = self.lineup.lasts_seconds
         return lasts is not None and self.desk.clock.monotonic() - self.began > lasts
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether all that was tried failed: the next run would fare no better, and somebody should hear of it."""
+        return bool(self.tally.setback) and not self.tally.answered
+
     def _turn(self, done: list[Settled], room: int, busy: bool) -> list[Claim]:
         """One transaction: the outcomes that came in are written, and the next parcels marked as under way."""
         with self.desk.ledger.write() as tx:
@@ -194,7 +199,7 @@ class Sender:
             self.tally.add(each)
             if each.outcome.state is ParcelState.SPLIT:
                 parcels.split(tx, each.claim, self._halves(each.claim))
-            if each.outcome.code == NOT_BUILT and self._unbuildable(tx, each.claim):
+            if each.outcome.code == NOT_BUILT and not each.claim.entity and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
         self._note_health(tx, [each.outcome for each in done])
         self._hold_hopeless(tx, counted)
@@ -228,7 +233,13 @@ class Sender:
             self.tally.trouble(claim, f"held, {why}")
 
     def _parked_if_hopeless(self, tx: Tx, each: Settled) -> Settled:
-        """What is in doubt waits for a person: at once where the policy says so, else after many tries in vain."""
+        """What is in doubt waits for a person: at once where the policy says so, else after many tries in vain.
+
+        So does a message of which no request can be made, that newer ones about the same need not wait behind it.
+        """
+        if each.outcome.code == NOT_BUILT and each.outcome.state is ParcelState.PENDING:
+            hopeless = bool(each.claim.entity) and self._unbuildable(tx, each.claim, tries=1)
+            return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED)) if hopeless else each
         if each.outcome.state is not ParcelState.UNKNOWN:
             return each
         if self.endpoint.unknown != "park" and not self._tried_in_vain(tx, each.claim):
@@ -246,8 +257,9 @@ class Sender:
             return False
         return 1 + parcels.tries_in_doubt(tx, claim.id, targets.back_since(tx, name)) >= self.endpoint.max_tries
 
-    def _unbuildable(self, tx: Tx, claim: Claim) -> bool:
-        return parcels.tries_with(tx, claim.id, NOT_BUILT) >= self.endpoint.max_tries
+    def _unbuildable(self, tx: Tx, claim: Claim, tries: int = 0) -> bool:
+        """Whether it was tried often enough, with so many tries that are not written down yet."""
+        return tries + parcels.tries_with(tx, claim.id, NOT_BUILT) >= self.endpoint.max_tries
 
     def _halves(self, claim: Claim) -> list[parcels.Span]:
         staged = self.requests.staged(claim)
@@ -359,8 +371,8 @@ class Sender:
         rows = self.tally.rows
         return SendResult(
             self.tally.sent, rows.get(ParcelState.ACKED, 0), rows.get(ParcelState.REJECTED, 0),
-            rows.get(ParcelState.PARKED, 0), left, None, self.waiting if left else "", (),
-            tuple(self.tally.troubles.values())[:MOST_TROUBLES], bool(left) and self.time_is_up,
+            rows.get(ParcelState.PARKED, 0), left, None, (self.waiting or self.tally.setback) if left else "", (),
+            tuple(self.tally.troubles.values())[:MOST_TROUBLES], bool(left) and self.time_is_up and not self.in_vain,
         )  # fmt: skip
 
 

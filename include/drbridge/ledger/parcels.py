@@ -171,7 +171,7 @@ def park_doubtful(tx: Tx, lane: str) -> int:
     return tx.execute(
         update(parcels)
         .where(parcels.c.delivery_id.in_(of_lane), parcels.c.state == ParcelState.UNKNOWN)
-        .values(state=ParcelState.PARKED.value)
+        .values(state=ParcelState.PARKED.value, code=IN_DOUBT)
     ).rowcount
 
 
