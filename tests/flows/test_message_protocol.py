@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, update
 
+from drbridge.errors import Interrupted
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lineup import SideBySide
 from drbridge.exchange.resume import due_flows
 from drbridge.exchange.send import send
+from drbridge.exchange.sender import Sender
 from drbridge.exchange.work import Work
 from drbridge.ledger import leases
 from drbridge.ledger.deliveries import lane_of
+from drbridge.ledger.parcels import Settled
 from drbridge.ledger.tables import deliveries, messages, parcels
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.cases import time_passes
@@ -123,6 +127,24 @@ def test_stage_whose_creation_is_in_doubt_is_cancelled_with_its_event(desk: Desk
     time_passes(desk)
     run(desk)
     assert steps(box, "A") == ["create", "F1CN"]
+
+
+def test_stage_of_a_cancelled_event_is_not_created_by_the_worker_after_one_that_was_killed(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come(desk, status("X", 2, None))
+    run(desk)
+    come(desk, status("S", 0, "B"))
+    with monkeypatch.context() as patch, suppress(Interrupted):
+        patch.setattr(Sender, "_carry", _killed)
+        send(desk, FLOW, NOW)
+    run(desk)
+    assert steps(box, "B") == []
+    assert states(desk)[-1] == ("SUPERSEDED", "overtaken")
+
+
+async def _killed(*_args: object) -> Settled:
+    raise Interrupted("killed before anything was sent")
 
 
 def test_messages_for_a_place_their_flow_no_longer_serves_wake_nobody(desk: Desk, box: Sandbox) -> None:

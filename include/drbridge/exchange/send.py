@@ -82,11 +82,12 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
 
 def _lineup(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> Lineup:
     """Chunks of files keep the order of the files; messages and answers go side by side."""
+    ahead = 1 if endpoint.unknown == "park" else 2  # a lost worker leaves in doubt only what may have gone
     if endpoint.name == flow.answer:
-        return SideBySide(desk, lingers_seconds=0.0)
+        return SideBySide(desk, 0.0, ahead)
     if flow.message:
         waits_for_more = not work.by_hand and endpoint.name == flow.deliver[-1]
-        return SideBySide(desk, LINGER_SECONDS if waits_for_more else 0.0)
+        return SideBySide(desk, LINGER_SECONDS if waits_for_more else 0.0, ahead)
     return FileByFile()
 
 

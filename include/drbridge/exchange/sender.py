@@ -150,17 +150,19 @@ class Sender:
             while True:
                 room = self.endpoint.in_flight * self.lineup.ahead - len(flying)
                 claims = await asyncio.to_thread(self._turn, done, room, bool(flying))
-                flying |= {asyncio.create_task(self._carry(target, claim)) for claim in claims}
+                flying |= {asyncio.create_task(self._carry(target, each)) for each in claims if each.decided is None}
+                if claims or flying:
+                    self.busy_at = self.desk.clock.monotonic()
                 if not flying:
+                    done = []
+                    if claims:
+                        continue
                     if not self._lingers():
                         break
-                    done = []
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                     continue
-                self.busy_at = self.desk.clock.monotonic()
-                landed, flying = await asyncio.wait(
-                    flying, timeout=KEEP_LEASE_EVERY_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
+                pause = 0.0 if any(each.decided for each in claims) else KEEP_LEASE_EVERY_SECONDS
+                landed, flying = await asyncio.wait(flying, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                 done = [task.result() for task in landed]
         finally:
             for task in flying:
@@ -186,11 +188,18 @@ class Sender:
         return bool(self.tally.setback) and not self.tally.answered
 
     def _turn(self, done: list[Settled], room: int, busy: bool) -> list[Claim]:
-        """One transaction: the outcomes that came in are written, and the next parcels marked as under way."""
+        """One transaction: the outcomes that came in are written, and the next parcels marked as under way.
+
+        What is decided without a call is written at once: a worker that is lost leaves no doubt about it.
+        """
         with self.desk.ledger.write() as tx:
             self._hold(leases.keep(tx, self.lease))
             self._write_outcomes(tx, done)
-            return [] if self.stop or self.time_is_up else self._next(tx, room, busy)
+            claims = [] if self.stop or self.time_is_up else self._next(tx, room, busy)
+            decided = [Settled(each, each.decided, each.at, 0.0) for each in claims if each.decided is not None]
+            if decided:
+                self._write_outcomes(tx, decided)
+            return claims
 
     def _write_outcomes(self, tx: Tx, done: list[Settled]) -> None:
         counted = parcels.settle(tx, self.lease, [self._parked_if_hopeless(tx, each) for each in done])
@@ -308,8 +317,6 @@ class Sender:
 
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
         """Builds and sends one request, and says what came of it."""
-        if claim.decided is not None:
-            return Settled(claim, claim.decided, claim.at, 0.0)
         async with self.wire:
             started = self.desk.clock.monotonic()
             outcome = await self._outcome(target, claim)
@@ -345,10 +352,17 @@ class Sender:
         return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
 
     async def _ill(self, target: RestTarget, claim: Claim) -> Outcome | None:
-        """What keeps a target from being sent anything, by its own health check; asked once, before the first call."""
+        """What keeps a target from being sent anything, by its own health check; asked once, before the first call.
+
+        Raises:
+            NotSent: it says nothing, so nothing is sent.
+        """
         if not self.operation.health or self.is_healthy:
             return None
-        reply = await target.call(self.requests.health_check(claim))
+        try:
+            reply = await target.call(self.requests.health_check(claim))
+        except Lost as error:
+            raise NotSent(str(error)) from None
         self.is_healthy = 200 <= reply.status < 300
         return None if self.is_healthy else judge_health(reply, claim)
 
