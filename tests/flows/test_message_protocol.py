@@ -10,7 +10,6 @@ from sqlalchemy import select, update
 
 from drbridge.errors import Interrupted
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.lineup import SideBySide
 from drbridge.exchange.resume import due_flows
 from drbridge.exchange.send import send
 from drbridge.exchange.sender import Sender
@@ -26,6 +25,7 @@ from tests.flows.test_message_order import FLOW, change, come, run, states, stat
 
 CHANGES = "dacs_derms_enrollment_sync"
 TO_DERMS = lane_of(CHANGES, "derms_enroll")
+UP_AFTER_ONE = property(lambda sender: bool(sender.tally.rows))
 
 
 def spoil(desk: Desk) -> None:
@@ -43,9 +43,8 @@ def try_in_vain(desk: Desk, flow: str) -> None:
 def test_target_that_hangs_until_time_is_up_is_no_success(
     desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SideBySide, "lasts_seconds", 1.0)
+    monkeypatch.setattr(Sender, "time_is_up", UP_AFTER_ONE)
     come(desk, change("11", "2026-07-14T08:00:00Z"), noun="enrollment_change")
-    box.far("derms").fault("slow", milliseconds=1_300)
     box.far("derms").fault("drop_before")
     result = send(desk, CHANGES, Work())
     assert (result.open_left, result.handed_on) == (1, False)
@@ -55,11 +54,10 @@ def test_target_that_hangs_until_time_is_up_is_no_success(
 def test_what_is_left_when_time_is_up_goes_to_the_next_run(
     desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SideBySide, "lasts_seconds", 1.0)
+    monkeypatch.setattr(Sender, "time_is_up", UP_AFTER_ONE)
     come(
         desk, change("11", "2026-07-14T08:00:00Z"), change("12", "2026-07-14T09:00:00Z"), noun="enrollment_change"
     )  # fmt: skip
-    box.far("derms").fault("slow", milliseconds=1_300)
     result = send(desk, CHANGES, Work())
     assert (result.open_left, result.handed_on) == (1, True)
 
