@@ -175,7 +175,7 @@ def test_message_of_which_every_request_is_refused_is_answered_to_its_end(desk: 
     many = [first | {"customerInfo": {"cisPersonId": f"P{number}"}} for number in range(120)]
     box.far("dacs").know_customers(["somebody else"])
     deliver(desk, REQUESTS, "enrollment_request", one_request() | {"requests": many})
-    assert box.far("derms").effects_of("ack")["ENRQ-20260714-17"]["value"] == "FAILURE,120"
+    assert box.far("derms").effects_of("ack")["ENRQ-20260714-17"]["value"] == "ERROR,120"
 
 
 def test_late_word_for_a_sync_request_that_dacs_does_not_know_is_refused_and_stops_nothing(

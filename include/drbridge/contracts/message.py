@@ -105,6 +105,7 @@ class Message(Member):
     noun: ClassVar[str]
     title: ClassVar[str]
     frame: ClassVar[str] = ""
+    is_collection: ClassVar[bool] = False
     numbered_by: ClassVar[str] = "message_id"
 
     @property

@@ -19,7 +19,7 @@ from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import Balance, NewDelivery, lane_of
 from drbridge.ledger.messages import SOURCE
 from drbridge.ledger.parcels import Span
-from drbridge.ledger.states import DeliveryState, ParcelState
+from drbridge.ledger.states import UNFINISHED, DeliveryState, ParcelState
 from drbridge.ports import JsonValue
 from drbridge.systems import Flow
 
@@ -54,8 +54,13 @@ def settle(tx: Tx, flow: Flow, delivery_ids: Iterable[int], answered_later: Cont
     Args:
         answered_later: deliveries whose yes or no comes from the other side itself, later.
     """
-    ended = [number for number in deliveries.settle(tx, delivery_ids) if number not in answered_later]
-    if flow.answer is None or not ended:
+    every = deliveries.settle(tx, delivery_ids)
+    ended = [number for number in every if number not in answered_later]
+    if flow.answer is None or not every:
+        return
+    if later := [number for number in every if number in answered_later]:
+        _drop_withdrawn(tx, flow, flow.answer, [row.intake_id for row in deliveries.by_ids(tx, later)])
+    if not ended:
         return
     told = [row for row in deliveries.by_ids(tx, ended) if row.destination != flow.answer]
     known = {row.intake_id for row in deliveries.to(tx, flow.name, flow.answer, [row.intake_id for row in told])}
@@ -63,6 +68,16 @@ def settle(tx: Tx, flow: Flow, delivery_ids: Iterable[int], answered_later: Cont
         if row.intake_id in known:
             owe_answer(tx, row.intake_id, flow, row.business_at)
     _owe_first_answers(tx, flow, flow.answer, [row for row in told if row.intake_id not in known])
+
+
+def _drop_withdrawn(tx: Tx, flow: Flow, answer: str, intake_ids: Sequence[int]) -> None:
+    """Answers that were withdrawn and never went are not owed any more: the other side gives its own."""
+    for row in deliveries.to(tx, flow.name, answer, intake_ids):
+        if row.state == DeliveryState.HELD:
+            waiting = [parcel.id for parcel in parcels.of_delivery(tx, row.id, ParcelState.PENDING)]
+            parcels.move(tx, waiting, ParcelState.PENDING, ParcelState.SUPERSEDED, "later", "the other side answers")
+            if not parcels.has_any(tx, row.id, UNFINISHED):
+                deliveries.end_held(tx, row.id, "the other side gives its own answer")
 
 
 def _owe_first_answers(tx: Tx, flow: Flow, answer: str, told: Sequence[Row[Any]]) -> None:
@@ -124,7 +139,7 @@ def of_delivery(tx: Tx, told: Row[Any], message: Message | None, at: float) -> T
     return Told(
         message=message,
         name=intake.name,
-        ack_type=_type(told, balance),
+        ack_type=_type(told, balance, message),
         when=iso_millis(at),
         balance=balance,
         parts=_parts(tx, told) if intake.source == SOURCE else (),
@@ -162,7 +177,10 @@ def acknowledgement(told: Told) -> JsonValue:
     }
 
 
-def _type(told: Row[Any], balance: Balance) -> Literal["SUCCESS", "ERROR", "FAILURE"]:
+def _type(told: Row[Any], balance: Balance, message: Message | None) -> Literal["SUCCESS", "ERROR", "FAILURE"]:
+    """How the whole went. Where each request has its answer in a collection, refusals are ERROR, however many."""
+    if message is not None and message.is_collection and balance.rejected:
+        return "ERROR"
     if told.state == DeliveryState.REFUSED or (balance.rejected and not balance.acked):
         return "FAILURE"
     return "ERROR" if balance.rejected else "SUCCESS"

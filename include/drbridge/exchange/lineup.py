@@ -68,11 +68,10 @@ class SideBySide:
     once. With nothing left it stays for a few seconds more: the next message need not wait for a run to start.
     """
 
-    ahead = 2
     lasts_seconds: float | None = 30.0
 
-    def __init__(self, desk: Desk, lingers_seconds: float) -> None:
-        self.desk, self.lingers_seconds = desk, lingers_seconds
+    def __init__(self, desk: Desk, lingers_seconds: float, ahead: int = 2) -> None:
+        self.desk, self.lingers_seconds, self.ahead = desk, lingers_seconds, ahead
 
     def next(self, tx: Tx, lease: Lease, want: int) -> list[Claim]:
         """The oldest that no other of its entity stands before, each judged by what the other side has."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Iterator
+
+from sqlalchemy import func, select
 
 from drbridge.exchange.desk import Desk
 from drbridge.ledger import leases, queue, targets
@@ -14,23 +16,40 @@ from drbridge.systems import Endpoint
 
 def flows_with_mail(desk: Desk) -> frozenset[str]:
     """Flows to wake for a message or an answer. Nothing is sent here."""
-    waits = select(parcels.c.id).where(
+    with desk.ledger.read() as tx:
+        found = {_woken(tx, desk, lane) for lane in _open_lanes(tx)}
+    return frozenset(filter(None, found))
+
+
+def _open_lanes(tx: Tx) -> Iterator[str]:
+    """Lanes with anything open: from one to the next by the index, however much is open in each."""
+    lane = ""
+    while True:
+        after = select(func.min(deliveries.c.lane)).where(deliveries.c.state == DeliveryState.OPEN)
+        found = tx.execute(after.where(deliveries.c.lane > lane)).scalar()
+        if found is None:
+            return
+        yield (lane := found)
+
+
+def _woken(tx: Tx, desk: Desk, lane: str) -> str:
+    """The flow to wake for a lane, empty when there is none; what costs least is looked at first."""
+    of_lane = deliveries.c.state == DeliveryState.OPEN, deliveries.c.lane == lane
+    row = tx.execute(select(deliveries.c.flow, deliveries.c.destination).where(*of_lane).limit(1)).one()
+    flow = desk.systems.flows.get(row.flow)
+    if flow is None or not desk.systems.is_on(flow) or row.destination not in (*flow.deliver, flow.answer):
+        return ""
+    if leases.holder_of(tx, lane) is not None or not _may_be_called(tx, desk, row.destination):
+        return ""
+    due = select(parcels.c.id).where(
         parcels.c.delivery_id == deliveries.c.id,
         parcels.c.entity.is_not(None),
         parcels.c.state.in_(MOVING),
+        parcels.c.next_at <= clock(tx),
         queue.none_stands_before(),
     )
-    found: set[str] = set()
-    with desk.ledger.read() as tx:
-        lanes = select(deliveries.c.flow, deliveries.c.lane, deliveries.c.destination).distinct()
-        due = waits.where(parcels.c.next_at <= clock(tx))
-        for row in tx.execute(lanes.where(deliveries.c.state == DeliveryState.OPEN, due.exists())):
-            flow = desk.systems.flows.get(row.flow)
-            if flow is None or not desk.systems.is_on(flow) or leases.holder_of(tx, row.lane) is not None:
-                continue
-            if _may_be_called(tx, desk, row.destination):
-                found.add(row.flow)
-    return frozenset(found)
+    waits = tx.execute(select(deliveries.c.id).where(*of_lane, due.exists()).limit(1)).first()
+    return row.flow if waits is not None else ""
 
 
 def _may_be_called(tx: Tx, desk: Desk, destination: str) -> bool:

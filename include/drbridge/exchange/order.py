@@ -11,6 +11,7 @@ from drbridge.contracts.event_status import EventStatus, event_entity
 from drbridge.contracts.msg_ack import AggregatorAck
 from drbridge.contracts.stage_path import Kind, Reached
 from drbridge.errors import DrBridgeError
+from drbridge.exchange.outcomes import judge_unbuilt
 from drbridge.exchange.seal import Seal, opened
 from drbridge.ledger import queue, standings
 from drbridge.ledger.database import Tx
@@ -31,7 +32,17 @@ def judged(tx: Tx, seal: Seal, lane: str, claims: Sequence[Claim]) -> list[Claim
     """The claims, each with what is decided of it without a call, or with what it brings about if it is sent."""
     of_entities = [claim.entity for claim in claims if claim.entity]
     known = standings.of(tx, of_entities) if of_entities else {}
-    return [_judge(tx, seal, lane, claim, known.get(claim.entity or "")) for claim in claims]
+    return [_judge_alone(tx, seal, lane, claim, known.get(claim.entity or "")) for claim in claims]
+
+
+def _judge_alone(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
+    """One whose content cannot be read does not stop the others of its lane."""
+    try:
+        return _judge(tx, seal, lane, claim, standing)
+    except (DrBridgeError, ValueError) as error:
+        outcome = judge_unbuilt(error, claim)
+        state = ParcelState.UNKNOWN if claim.in_doubt else outcome.state
+        return replace(claim, decided=replace(outcome, state=state))
 
 
 def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
@@ -42,11 +53,7 @@ def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | Non
     if not claim.entity:
         return claim
     if claim.noun == EventStatus.noun:
-        try:
-            message = opened(seal, claim.noun, claim.sealed)
-        except DrBridgeError:
-            return claim  # building its request fails with the same, and keeps no other message from going
-        return _stage(tx, lane, claim, message, standing)
+        return _stage(tx, lane, claim, opened(seal, claim.noun, claim.sealed), standing)
     if standing is not None and standing.order_at > claim.order_at:
         return _without_call(claim, "overtaken", "a newer change of it has taken effect at the other side")
     return replace(claim, reaches="")
@@ -73,6 +80,9 @@ def _stage(tx: Tx, lane: str, claim: Claim, message: Message, standing: Standing
     reached = Reached.from_text(standing.state) if standing else None
     event = entity_key(lane, event_entity(message.event_id))
     found = stage_path.step(message, reached, None if claim.in_doubt else queue.newest_of(tx, event))
+    with_event = message.stage_id is None and reached is None
+    if with_event and found.kind == "overtaken" and queue.is_in_doubt(tx, claim.entity):
+        return _waiting(claim, "a person has to find out whether the stage was scheduled there")
     if found.kind == "wait":
         return _waiting(claim, found.why)
     if found.kind == "send":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, or_, select
 
 from drbridge.exchange.again import preview, release_parked, resend_parcels
 from drbridge.exchange.desk import Desk
@@ -18,6 +18,8 @@ from drbridge.ledger.messages import SOURCE, number_of
 from drbridge.ledger.parcels import Claim
 from drbridge.ledger.states import SETTLED, DeliveryState, ParcelState
 from drbridge.ledger.tables import audit as audit_table
+from drbridge.ledger.tables import deliveries as table
+from drbridge.ledger.tables import parcels as parcels_table
 from drbridge.ledger.tables import sightings
 from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow, Store
@@ -101,10 +103,15 @@ def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
     What was accepted of an answer is never sent again: `all` speaks of rows and files.
     """
     since, until = work.since and work.since.timestamp(), work.until and work.until.timestamp()
+    states = parcels_table.c.delivery_id == table.c.id, parcels_table.c.state.in_(STATES[work.resend])
+    stopped = table.c.state.in_((DeliveryState.REFUSED, DeliveryState.ASKED, DeliveryState.HELD))
+    look = deliveries.with_intakes(flow=flow.name).where(
+        or_(stopped, select(parcels_table.c.id).where(*states).exists())
+    )
     named = set[int]() if work.file is None else intakes.seen_as(tx, flow.source, work.wants_name)
     rows = [
         row
-        for row in tx.execute(deliveries.with_intakes(flow=flow.name)).all()
+        for row in tx.execute(look).all()
         if row.destination in (*flow.deliver, flow.answer)
         and (work.file is None or row.intake_id in named or _is_message_named(row, work))
         and (since is None or row.business_at >= since)

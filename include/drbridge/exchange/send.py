@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from drbridge.contracts import MESSAGES
 from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.lanes import working_on
@@ -63,6 +64,11 @@ def _drain_all(desk: Desk, flow: Flow, endpoints: list[Endpoint], work: Work) ->
 
 def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult:
     lane = lane_of(flow.name, endpoint.name)
+    if work.by_hand:
+        with desk.ledger.write() as tx:
+            leases.lock(tx, lane)
+            targets.try_again_now(tx, endpoint.connection, endpoint.name)
+            parcels.hurry(tx, lane)
     with working_on(desk, lane) as lease:
         if lease is None:
             with desk.ledger.read() as tx:
@@ -71,19 +77,17 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
             parcels.doubt_older_epochs(tx, lease)
             if endpoint.unknown == "park":
                 parcels.park_doubtful(tx, lane)
-            if work.by_hand:
-                targets.try_again_now(tx, endpoint.connection, endpoint.name)
-                parcels.hurry(tx, lane)
         return asyncio.run(Sender(desk, flow, endpoint, lease, _lineup(desk, flow, endpoint, work)).run())
 
 
 def _lineup(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> Lineup:
     """Chunks of files keep the order of the files; messages and answers go side by side."""
+    ahead = 1 if endpoint.unknown == "park" else 2  # a lost worker leaves in doubt only what may have gone
     if endpoint.name == flow.answer:
-        return SideBySide(desk, lingers_seconds=0.0)
+        return SideBySide(desk, 0.0, ahead)
     if flow.message:
         waits_for_more = not work.by_hand and endpoint.name == flow.deliver[-1]
-        return SideBySide(desk, LINGER_SECONDS if waits_for_more else 0.0)
+        return SideBySide(desk, LINGER_SECONDS if waits_for_more else 0.0, ahead)
     return FileByFile()
 
 
@@ -92,4 +96,5 @@ def _preview(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResu
     with desk.ledger.read() as tx:
         claims = queue.waiting(tx, lane_of(flow.name, endpoint.name))
         claims += calls_again(desk, tx, flow, endpoint.name, work)
-    return SendResult(open_left=sum(claim.rows for claim in claims), calls=tuple(map(requests.preview, claims)))
+    readable = [claim for claim in claims if claim.sealed or claim.noun not in MESSAGES]
+    return SendResult(open_left=sum(claim.rows for claim in claims), calls=tuple(map(requests.preview, readable)))

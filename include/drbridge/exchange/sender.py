@@ -61,7 +61,7 @@ class SendResult:
         waiting: why it stopped with rows left, in words.
         calls: what would be sent, in a dry run.
         troubles: the first files of which something was refused, parked or held, each with the reason.
-        handed_on: its time was up and the next run goes on with what is left.
+        handed_on: its time was up, the other side works, and the next run goes on with what is left.
     """
 
     sent: int = 0
@@ -150,17 +150,19 @@ class Sender:
             while True:
                 room = self.endpoint.in_flight * self.lineup.ahead - len(flying)
                 claims = await asyncio.to_thread(self._turn, done, room, bool(flying))
-                flying |= {asyncio.create_task(self._carry(target, claim)) for claim in claims}
+                flying |= {asyncio.create_task(self._carry(target, each)) for each in claims if each.decided is None}
+                if claims or flying:
+                    self.busy_at = self.desk.clock.monotonic()
                 if not flying:
+                    done = []
+                    if claims:
+                        continue
                     if not self._lingers():
                         break
-                    done = []
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                     continue
-                self.busy_at = self.desk.clock.monotonic()
-                landed, flying = await asyncio.wait(
-                    flying, timeout=KEEP_LEASE_EVERY_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
+                pause = 0.0 if any(each.decided for each in claims) else KEEP_LEASE_EVERY_SECONDS
+                landed, flying = await asyncio.wait(flying, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                 done = [task.result() for task in landed]
         finally:
             for task in flying:
@@ -180,12 +182,24 @@ class Sender:
         lasts = self.lineup.lasts_seconds
         return lasts is not None and self.desk.clock.monotonic() - self.began > lasts
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether all that was tried failed: the next run would fare no better, and somebody should hear of it."""
+        return bool(self.tally.setback) and not self.tally.answered
+
     def _turn(self, done: list[Settled], room: int, busy: bool) -> list[Claim]:
-        """One transaction: the outcomes that came in are written, and the next parcels marked as under way."""
+        """One transaction: the outcomes that came in are written, and the next parcels marked as under way.
+
+        What is decided without a call is written at once: a worker that is lost leaves no doubt about it.
+        """
         with self.desk.ledger.write() as tx:
             self._hold(leases.keep(tx, self.lease))
             self._write_outcomes(tx, done)
-            return [] if self.stop or self.time_is_up else self._next(tx, room, busy)
+            claims = [] if self.stop or self.time_is_up else self._next(tx, room, busy)
+            decided = [Settled(each, each.decided, each.at, 0.0) for each in claims if each.decided is not None]
+            if decided:
+                self._write_outcomes(tx, decided)
+            return claims
 
     def _write_outcomes(self, tx: Tx, done: list[Settled]) -> None:
         counted = parcels.settle(tx, self.lease, [self._parked_if_hopeless(tx, each) for each in done])
@@ -194,7 +208,7 @@ class Sender:
             self.tally.add(each)
             if each.outcome.state is ParcelState.SPLIT:
                 parcels.split(tx, each.claim, self._halves(each.claim))
-            if each.outcome.code == NOT_BUILT and self._unbuildable(tx, each.claim):
+            if each.outcome.code == NOT_BUILT and not each.claim.entity and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
         self._note_health(tx, [each.outcome for each in done])
         self._hold_hopeless(tx, counted)
@@ -228,7 +242,13 @@ class Sender:
             self.tally.trouble(claim, f"held, {why}")
 
     def _parked_if_hopeless(self, tx: Tx, each: Settled) -> Settled:
-        """What is in doubt waits for a person: at once where the policy says so, else after many tries in vain."""
+        """What is in doubt waits for a person: at once where the policy says so, else after many tries in vain.
+
+        So does a message of which no request can be made, that newer ones about the same need not wait behind it.
+        """
+        if each.outcome.code == NOT_BUILT and each.outcome.state is ParcelState.PENDING:
+            hopeless = bool(each.claim.entity) and self._unbuildable(tx, each.claim, tries=1)
+            return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED)) if hopeless else each
         if each.outcome.state is not ParcelState.UNKNOWN:
             return each
         if self.endpoint.unknown != "park" and not self._tried_in_vain(tx, each.claim):
@@ -246,8 +266,9 @@ class Sender:
             return False
         return 1 + parcels.tries_in_doubt(tx, claim.id, targets.back_since(tx, name)) >= self.endpoint.max_tries
 
-    def _unbuildable(self, tx: Tx, claim: Claim) -> bool:
-        return parcels.tries_with(tx, claim.id, NOT_BUILT) >= self.endpoint.max_tries
+    def _unbuildable(self, tx: Tx, claim: Claim, tries: int = 0) -> bool:
+        """Whether it was tried often enough, with so many tries that are not written down yet."""
+        return tries + parcels.tries_with(tx, claim.id, NOT_BUILT) >= self.endpoint.max_tries
 
     def _halves(self, claim: Claim) -> list[parcels.Span]:
         staged = self.requests.staged(claim)
@@ -296,8 +317,6 @@ class Sender:
 
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
         """Builds and sends one request, and says what came of it."""
-        if claim.decided is not None:
-            return Settled(claim, claim.decided, claim.at, 0.0)
         async with self.wire:
             started = self.desk.clock.monotonic()
             outcome = await self._outcome(target, claim)
@@ -333,10 +352,17 @@ class Sender:
         return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
 
     async def _ill(self, target: RestTarget, claim: Claim) -> Outcome | None:
-        """What keeps a target from being sent anything, by its own health check; asked once, before the first call."""
+        """What keeps a target from being sent anything, by its own health check; asked once, before the first call.
+
+        Raises:
+            NotSent: it says nothing, so nothing is sent.
+        """
         if not self.operation.health or self.is_healthy:
             return None
-        reply = await target.call(self.requests.health_check(claim))
+        try:
+            reply = await target.call(self.requests.health_check(claim))
+        except Lost as error:
+            raise NotSent(str(error)) from None
         self.is_healthy = 200 <= reply.status < 300
         return None if self.is_healthy else judge_health(reply, claim)
 
@@ -359,8 +385,8 @@ class Sender:
         rows = self.tally.rows
         return SendResult(
             self.tally.sent, rows.get(ParcelState.ACKED, 0), rows.get(ParcelState.REJECTED, 0),
-            rows.get(ParcelState.PARKED, 0), left, None, self.waiting if left else "", (),
-            tuple(self.tally.troubles.values())[:MOST_TROUBLES], bool(left) and self.time_is_up,
+            rows.get(ParcelState.PARKED, 0), left, None, (self.waiting or self.tally.setback) if left else "", (),
+            tuple(self.tally.troubles.values())[:MOST_TROUBLES], bool(left) and self.time_is_up and not self.in_vain,
         )  # fmt: skip
 
 

@@ -54,6 +54,11 @@ def holder_of(tx: Tx, lane: str) -> str | None:
     return tx.execute(select(leases.c.holder).where(leases.c.lane == lane, leases.c.expires_at > now)).scalar()
 
 
+def lock(tx: Tx, lane: str) -> None:
+    """Until this transaction ends the lane's holder, if it has one, writes nothing. SQLite has one writer anyway."""
+    tx.execute(select(leases.c.lane).where(leases.c.lane == lane).with_for_update())
+
+
 def keep(tx: Tx, lease: Lease, seconds: float = LEASE_SECONDS) -> Lease:
     """Makes sure that the lease is still ours and long enough; on PostgreSQL also locks it for this transaction.
 

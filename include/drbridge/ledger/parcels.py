@@ -171,7 +171,7 @@ def park_doubtful(tx: Tx, lane: str) -> int:
     return tx.execute(
         update(parcels)
         .where(parcels.c.delivery_id.in_(of_lane), parcels.c.state == ParcelState.UNKNOWN)
-        .values(state=ParcelState.PARKED.value)
+        .values(state=ParcelState.PARKED.value, code=IN_DOUBT)
     ).rowcount
 
 
@@ -357,9 +357,10 @@ def retire(tx: Tx, ids: Sequence[int]) -> None:
 def move(tx: Tx, ids: Sequence[int], source: ParcelState, to: ParcelState, code: str, text: str) -> int:
     """Moves parcels from one state to another by rule (superseding, parking), not by an answer."""
     ended = None if to in MOVING else clock(tx)
-    return tx.execute(
+    change = (
         update(parcels)
         .where(and_(parcels.c.id.in_(bindparam("ids", expanding=True)), parcels.c.state == source))
-        .values(state=to.value, code=code, text=text, ended_at=ended, next_at=0.0),
-        {"ids": list(ids)},
-    ).rowcount
+        .values(state=to.value, code=code, text=text, ended_at=ended, next_at=0.0)
+    )
+    parts = (list(ids[start : start + INSERT_BATCH]) for start in range(0, len(ids), INSERT_BATCH))
+    return sum(tx.execute(change, {"ids": part}).rowcount for part in parts)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import OLDEST_FIRST
 from drbridge.ledger.leases import Lease
-from drbridge.ledger.parcels import WAITS, Claim
+from drbridge.ledger.parcels import IN_DOUBT, WAITS, Claim
 from drbridge.ledger.states import MOVING, DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, intakes, messages, parcels
 
@@ -146,6 +146,12 @@ def release_waiting(tx: Tx, entities: Sequence[str]) -> None:
 def newest_of(tx: Tx, entity: str) -> float | None:
     """The place of the newest parcel about an entity, whatever became of it; None when there is none."""
     return tx.execute(select(func.max(parcels.c.order_at)).where(parcels.c.entity == entity)).scalar()
+
+
+def is_in_doubt(tx: Tx, entity: str | None) -> bool:
+    """Whether a person has yet to find out if something about an entity took effect."""
+    parked = parcels.c.entity == entity, parcels.c.state == ParcelState.PARKED, parcels.c.code == IN_DOUBT
+    return tx.execute(select(parcels.c.id).where(*parked).limit(1)).first() is not None
 
 
 def wait_of_lane(tx: Tx, lane: str) -> float | None:
