@@ -102,6 +102,7 @@ class EnrollmentRequest(Message):
 
     noun: ClassVar[str] = "enrollment_request"
     title: ClassVar[str] = "Enrollment requests"
+    is_collection: ClassVar[bool] = True
 
     message_id: Key
     drms_instance_id: Text254 = ""

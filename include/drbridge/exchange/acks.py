@@ -1,6 +1,7 @@
 """The acknowledgement a sender is owed when its delivery has ended.
 
-SUCCESS: every row was taken. ERROR: some were refused, the rest was taken. FAILURE: nothing was taken.
+SUCCESS: every row was taken. ERROR: some were refused, the rest was taken. FAILURE: nothing was taken. A collection of
+requests, each with an answer of its own, is never a FAILURE (guide for configuration, error table).
 """
 
 from __future__ import annotations
