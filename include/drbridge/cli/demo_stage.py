@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from urllib.parse import quote
 
 from drbridge.cli.demo_books import Books
 from drbridge.cli.demo_report import Report
@@ -88,6 +87,10 @@ class Stage:
             "DRBRIDGE_CONFIG": str(DEFAULT_FILE),
         }
 
+    def _switch_on(self, pattern: str) -> None:
+        """Not by REST, here and below: on SQLite a busy API server stands still for a minute when it is told to act."""
+        self.airflow.cli("dags", "unpause", "--yes", "--treat-dag-id-as-regex", pattern)
+
     def _wait_for_dags(self) -> None:
         wanted = {path.stem for path in (CHECKOUT / "dags").rglob("*.py")}
         end = time.monotonic() + 60
@@ -128,14 +131,10 @@ class Stage:
         return self._messages.acts
 
     def open_the_day(self) -> None:
-        """Customers and the network come first: nobody enrolls whom the other systems do not know.
-
-        Every DAG is switched on, those of the customers first.
-        """
+        """Customers and the network come first: nobody enrolls whom the other systems do not know."""
         self._day.drop_into(self._box, FIRST)
         self._wait_for_dags()
-        for pattern in ("ccs_%", "%"):
-            self.airflow.api("PATCH", f"dags?dag_id_pattern={quote(pattern)}", {"is_paused": False})
+        self._switch_on("ccs_.*|.*_network_location")
         self.say(f"Customers and network are out; Airflow finds them by itself. UI: {self.airflow.url}")
 
     def unknown_customers(self) -> list[str]:
@@ -143,15 +142,15 @@ class Stage:
         return [] if knows_customers(self._box, self._day) else ["DACS and the DERMS get to know the customers"]
 
     def deliver_the_rest(self) -> None:
-        """Every system lays its other files out, as it would over the day."""
+        """Every system lays its other files out, as it would over the day, and all other DAGs are switched on."""
         self._day.drop_into(self._box, {file.url for file in self._day.files} - set(FIRST))
+        self._switch_on(".*")
         self.say(f"All {len(self._day.files)} files are out; now the messages.")
 
     def begin(self, act: Act) -> list[str]:
         """Posts an act's messages, many at once; returns what replies lacked that their senders waited for."""
         act.prepare(self._box)
         if act.deleted:
-            # Not by REST: on SQLite a busy API server stands still for a minute when it is asked to start a run.
             self.airflow.cli("dags", "trigger", COMPARISON)
         return Inbox(self.airflow.url, self.airflow.user, self.airflow.password).post(act.posts)
 
