@@ -13,6 +13,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from drbridge.errors import Misconfigured, Unreachable
+from drbridge.exchange.accept import accept, read
+from drbridge_airflow.desk import desk_for_worker
 from drbridge_airflow.notifiers import TellOwners, WorksAgain
 from drbridge_airflow.operators import Archive, Send, Take, WakeDueFlows
 from drbridge_airflow.policies import FLOW_SETTINGS, WAKE_ALIAS
@@ -22,6 +24,7 @@ from tests.bricks.files import SCORE_FLOW, SCORES, scores
 from tests.bricks.run import GREEN, RED, SKIPPED, DagRun, Run, make
 from tests.stores import smtp_server
 from tests.stores.smtp_server import MailServer
+from tests.unit.contracts.messages import good
 
 NAME = "SDCSE_0042_00.csv"
 READERS = """process_nofile = true
@@ -135,3 +138,22 @@ def test_only_the_clock_tells_that_no_file_came(post: MailServer) -> None:
         resume()
         assert len(post.mails) == mails
     assert "no file came within a day" in post.mails[0].get_content()
+
+
+def test_each_message_that_did_not_arrive_is_told_by_its_number_even_in_a_row_of_red_runs(
+    box: Sandbox, post: MailServer
+) -> None:
+    flow, numbers = "dacs_derms_event_opt_out", []
+    box.far("derms").fault("reject_keys", keys=["OO-1", "OO-2"])
+    for sender_number in ("OO-1", "OO-2"):
+        message = read("event_opt_out", good("event_opt_out") | {"messageId": sender_number}, "dacs")
+        numbers += [receipt.number for receipt in accept(desk_for_worker(), [message])]
+        run, send = Run.of(flow), make(Send, flow)
+        assert run.do(send) == RED
+        end(TellOwners(), send, run.error)
+        resume()
+    assert post.to == [["owner@utility.example"]] * 2
+    for number, mail in zip(numbers, post.mails, strict=True):
+        lines = mail.get_content().splitlines()
+        assert lines[1] == f"Which: {number}"
+        assert "resend = failed" in lines[3]

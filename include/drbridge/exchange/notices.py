@@ -105,20 +105,20 @@ def of_nothing(desk: Desk, flow_name: str) -> None:
         )  # fmt: skip
 
 
-def of_message(desk: Desk, flow: str, number: str, code: str, fix: str) -> None:
+def of_message(desk: Desk, tx: Tx, flow: str, number: str, code: str, fix: str) -> None:
     """A message was refused or waits for a person: the owners are told, once for each code.
 
     Args:
+        tx: the transaction in which that is written down.
         number: what its sender was told it is called; never the sender's own, nor anything of what it says.
         code: why, as the ledger keeps it.
     """
     if not desk.systems.notify.is_on:
         return
-    with desk.ledger.write() as tx:
-        _add(
-            tx, desk.systems, "error", flow, (flow, "message", number, code),
-            what="a message did not go through", subject=number, why=_meaning(code), fix=fix, link=f"dags/{flow}",
-        )  # fmt: skip
+    _add(
+        tx, desk.systems, "error", flow, (flow, "message", number, code),
+        what="a message did not go through", subject=number, why=_meaning(code), fix=fix, link=f"dags/{flow}",
+    )  # fmt: skip
 
 
 def of_failure(desk: Desk, failure: Failure) -> bool:

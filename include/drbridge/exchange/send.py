@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.exchange.desk import Desk
@@ -18,6 +19,8 @@ from drbridge.systems import Endpoint, Flow
 
 LINGER_SECONDS = 5.0
 
+log = logging.getLogger(__name__)
+
 
 def send(desk: Desk, flow_name: str, work: Work) -> SendResult:
     """Drains every open delivery of the flow to its REST endpoints.
@@ -30,6 +33,8 @@ def send(desk: Desk, flow_name: str, work: Work) -> SendResult:
     flow = desk.systems.flow(flow_name)
     if flow.message:
         again = reopen(desk, flow_name, work)
+        if work.resend != "nothing":
+            log.info("Opened %d deliveries (resend %s, asked by %s)", again.deliveries, work.resend, work.who)
         if again.without_content:
             raise NotKnownThere(
                 f"Not sent again, for its content was deleted: {', '.join(again.without_content)}",

@@ -15,6 +15,7 @@ from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.envelopes import waits_for_stage
 from drbridge.exchange.lineup import Lineup
+from drbridge.exchange.notices import of_message
 from drbridge.exchange.operation import Operation
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.outcomes import (
@@ -48,6 +49,11 @@ MOST_TROUBLES = 20
 STAGE_IS_MISSING = Outcome(
     ParcelState.PENDING, "no_stage", "its stage is not scheduled there yet", wait_seconds=5.0, was_sent=False
 )
+NEXT_STEP = {
+    ParcelState.PARKED: "ask the other side whether it has it; then trigger the flow with file = this number and resend "
+    "= unknown",
+    ParcelState.REJECTED: "have the cause corrected; then trigger the flow with file = this number and resend = failed",
+}
 ANSWERED = (ParcelState.ACKED, ParcelState.REJECTED, ParcelState.SPLIT)  # the target understood the request
 
 
@@ -194,11 +200,21 @@ class Sender:
             self.tally.add(each)
             if each.outcome.state is ParcelState.SPLIT:
                 parcels.split(tx, each.claim, self._halves(each.claim))
+            if self._needs_person(each):
+                number = each.claim.file_name.removeprefix(f"{each.claim.noun} ")
+                of_message(self.desk, tx, self.flow.name, number, each.outcome.code, NEXT_STEP[each.outcome.state])
             if each.outcome.code == NOT_BUILT and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
         self._note_health(tx, [each.outcome for each in done])
         self._hold_hopeless(tx, counted)
         settle(tx, self.flow, {each.claim.delivery_id for each in counted}, _answered_later(counted))
+
+    def _needs_person(self, settled: Settled) -> bool:
+        """Whether it is part of a message whose sender will not be told of its trouble."""
+        if not settled.claim.sealed or self.endpoint.name == self.flow.answer:
+            return False
+        state = settled.outcome.state
+        return state is ParcelState.PARKED or (state is ParcelState.REJECTED and not self.flow.answer)
 
     def _hold_hopeless(self, tx: Tx, counted: list[Settled]) -> None:
         """A file of which the beginning was refused, and nothing was taken, is held rather than ground through.
