@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, Select, select
 
-from drbridge.contracts import Message
+from drbridge.contracts import KEPT, Message
 from drbridge.contracts.device_reservation import DeviceReservation
 from drbridge.contracts.posted_file import PostedFile
 from drbridge.exchange.acks import acknowledgement, iso_millis, of_delivery
@@ -18,7 +18,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.seal import opened
 from drbridge.ledger import deliveries, messages
 from drbridge.ledger.database import Tx
-from drbridge.ledger.messages import SOURCE
+from drbridge.ledger.messages import SOURCE, number_of
 from drbridge.ledger.states import SETTLED, DeliveryState
 from drbridge.ledger.tables import deliveries as deliveries_table
 from drbridge.ledger.tables import intakes
@@ -71,6 +71,12 @@ def result_of(desk: Desk, number: str) -> Result | None:
     noun = message.contract if isinstance(message, PostedFile) else row.noun
     received_at = datetime.fromtimestamp(row.received_at, UTC)
     return Result(number, noun, state, received_at, tuple(way.flow for way in ways), answer)
+
+
+def numbers_of(desk: Desk, number: str) -> list[str]:
+    """Our numbers of the messages that somebody calls so: by our own, or by the one that their sender gave them."""
+    with desk.ledger.read() as tx:
+        return sorted(messages.by_number(tx, [number, *(number_of(noun, number) for noun in KEPT)]))
 
 
 def content_of(desk: Desk, number: str) -> JsonValue:
