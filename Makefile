@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.drbridge/pycache
 
-.PHONY: help setup demo stop test check docs bench-check bench-inbox bench-latency prove-stages fuzz schemathesis screenshots clean
+.PHONY: help setup demo stop test check docs bench-check bench-inbox bench-latency prove-airflow prove-stages fuzz schemathesis screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench-check: setup ## the file check against pandas and pydantic, 5 million rows
 
 prove-stages: setup ## all 1,364 sequences of stage messages, through the ledger into DACS
 	DRBRIDGE_PROVE_STAGES=1 $(BIN)/python -m pytest -q tests/unit/contracts/test_stage_path.py tests/flows/test_stage_sequences.py
+
+prove-airflow: setup ## message flows on real Airflow processes: killed, searched for names, asked a person
+	$(BIN)/python -m pytest -q tests/slow
 
 bench-inbox: setup ## messages stored and sent on, against a bare loop (MESSAGES=20000)
 	$(BIN)/python bench/inbox.py --messages $(or $(MESSAGES),20000)

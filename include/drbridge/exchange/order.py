@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from drbridge.contracts import MESSAGES, stage_path
+from drbridge.contracts import MESSAGES, Message, stage_path
 from drbridge.contracts.aggregator import Aggregator
 from drbridge.contracts.event_status import EventStatus, event_entity
 from drbridge.contracts.msg_ack import AggregatorAck
 from drbridge.contracts.stage_path import Kind, Reached
+from drbridge.errors import DrBridgeError
 from drbridge.exchange.seal import Seal, opened
 from drbridge.ledger import queue, standings
 from drbridge.ledger.database import Tx
@@ -41,7 +42,11 @@ def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | Non
     if not claim.entity:
         return claim
     if claim.noun == EventStatus.noun:
-        return _stage(tx, seal, lane, claim, standing)
+        try:
+            message = opened(seal, claim.noun, claim.sealed)
+        except DrBridgeError:
+            return claim  # building its request fails with the same, and keeps no other message from going
+        return _stage(tx, lane, claim, message, standing)
     if standing is not None and standing.order_at > claim.order_at:
         return _without_call(claim, "overtaken", "a newer change of it has taken effect at the other side")
     return replace(claim, reaches="")
@@ -56,13 +61,12 @@ def _of_aggregators(seal: Seal, claim: Claim) -> Claim:
     return claim
 
 
-def _stage(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
+def _stage(tx: Tx, lane: str, claim: Claim, message: Message, standing: Standing | None) -> Claim:
     """What a part of an event status means.
 
     A whole event is cancelled as soon as the message that says so is accepted, though older ones may still wait. One in
     doubt is judged by its stage alone, as when it was sent: nothing of the stage has moved since.
     """
-    message = opened(seal, claim.noun, claim.sealed)
     assert isinstance(message, EventStatus)
     if message.stage_of(claim.first_row) is None:
         return _without_call(claim, "known", "an event is cancelled by its stages")
