@@ -33,7 +33,7 @@ NOT_AT_ALL = "correct the file at its origin, and have it sent again"
 READ_THE_LOG = "open the link and read the end of the log; if it says nothing to you, show it to whoever runs Airflow"
 CODES_OF_DELIVERIES = {
     "over_threshold": "more rows are refused than the threshold allows",
-    "refused": "the other side refused them",
+    "refused": "refused by the other side",
 }
 
 

@@ -18,6 +18,8 @@ from drbridge.ledger.deliveries import lane_of
 from drbridge.systems import Endpoint, Flow
 
 LINGER_SECONDS = 5.0
+OPENED = "Opened %d deliveries (resend %s, asked by %s)"
+NONE_OPENED = f"{OPENED}: `drbridge inbox show` tells what became of a message"
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +35,8 @@ def send(desk: Desk, flow_name: str, work: Work) -> SendResult:
     flow = desk.systems.flow(flow_name)
     if flow.message:
         again = reopen(desk, flow_name, work)
-        if work.resend != "nothing":
-            log.info("Opened %d deliveries (resend %s, asked by %s)", again.deliveries, work.resend, work.who)
+        if work.resend != "nothing" and not work.dry_run:
+            log.info(OPENED if again.deliveries else NONE_OPENED, again.deliveries, work.resend, work.who)
         if again.without_content:
             raise NotKnownThere(
                 f"Not sent again, for its content was deleted: {', '.join(again.without_content)}",

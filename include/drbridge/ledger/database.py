@@ -38,6 +38,7 @@ def default_url() -> str:
     """The ledger's address: DRBRIDGE_LEDGER_URL, else a SQLite file under `home()`."""
     return os.environ.get("DRBRIDGE_LEDGER_URL") or f"sqlite:///{home() / 'ledger.db'}"
 
+
 class Ledger:
     """Opens transactions on the ledger.
 
