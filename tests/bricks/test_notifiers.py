@@ -16,7 +16,7 @@ from drbridge.errors import Misconfigured, Unreachable
 from drbridge.exchange.accept import accept, read
 from drbridge_airflow.desk import desk_for_worker
 from drbridge_airflow.notifiers import TellOwners, WorksAgain
-from drbridge_airflow.operators import Archive, Send, Take, WakeDueFlows
+from drbridge_airflow.operators import Answer, Archive, Send, Take, WakeDueFlows
 from drbridge_airflow.policies import FLOW_SETTINGS, WAKE_ALIAS
 from drbridge_airflow.sensors import FilesWaiting
 from drbridge_sandbox.sandbox import Sandbox
@@ -157,3 +157,20 @@ def test_each_message_that_did_not_arrive_is_told_by_its_number_even_in_a_row_of
         lines = mail.get_content().splitlines()
         assert lines[1] == f"Which: {number}"
         assert "resend = failed" in lines[3]
+
+
+def test_an_answer_that_a_message_is_owed_and_that_was_refused_is_told_by_its_number(
+    box: Sandbox, post: MailServer
+) -> None:
+    flow = "dacs_derms_enrollment_sync"
+    message = read("enrollment_change", good("enrollment_change"), "dacs")
+    (receipt,) = accept(desk_for_worker(), [message])
+    run, answer = Run.of(flow), make(Answer, flow)
+    run.do(make(Send, flow))
+    assert run.do(answer) == RED, "DACS has no such sync request"
+    end(TellOwners(), answer, run.error)
+    resume()
+    (mail,) = post.mails
+    lines = mail.get_content().splitlines()
+    assert lines[0].endswith("the answer to a message did not go through")
+    assert lines[1] == f"Which: {receipt.number}"

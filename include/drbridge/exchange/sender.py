@@ -15,7 +15,7 @@ from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.envelopes import waits_for_stage
 from drbridge.exchange.lineup import Lineup
-from drbridge.exchange.notices import of_message
+from drbridge.exchange.notices import A_MESSAGE, AN_ANSWER, of_message
 from drbridge.exchange.operation import Operation
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.outcomes import (
@@ -202,7 +202,8 @@ class Sender:
                 parcels.split(tx, each.claim, self._halves(each.claim))
             if self._needs_person(each):
                 number = each.claim.file_name.removeprefix(f"{each.claim.noun} ")
-                of_message(self.desk, tx, self.flow.name, number, each.outcome.code, NEXT_STEP[each.outcome.state])
+                fix, what = NEXT_STEP[each.outcome.state], AN_ANSWER if self._is_answering else A_MESSAGE
+                of_message(self.desk, tx, self.flow.name, number, each.outcome.code, fix, what)
             if each.outcome.code == NOT_BUILT and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
         self._note_health(tx, [each.outcome for each in done])
@@ -210,11 +211,15 @@ class Sender:
         settle(tx, self.flow, {each.claim.delivery_id for each in counted}, _answered_later(counted))
 
     def _needs_person(self, settled: Settled) -> bool:
-        """Whether it is part of a message whose sender will not be told of its trouble."""
-        if not settled.claim.sealed or self.endpoint.name == self.flow.answer:
-            return False
-        state = settled.outcome.state
-        return state is ParcelState.PARKED or (state is ParcelState.REJECTED and not self.flow.answer)
+        """Whether it is part of a message, or the answer to one, whose sender will not be told of its trouble."""
+        state, is_told = settled.outcome.state, bool(self.flow.answer) and not self._is_answering
+        return bool(settled.claim.sealed) and (
+            state is ParcelState.PARKED or (state is ParcelState.REJECTED and not is_told)
+        )
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.endpoint.name == self.flow.answer
 
     def _hold_hopeless(self, tx: Tx, counted: list[Settled]) -> None:
         """A file of which the beginning was refused, and nothing was taken, is held rather than ground through.

@@ -103,10 +103,11 @@ class Answer(_Sender):
 
         result = answer(desk, self.dag_id, asked)
         if result.troubles:
-            raise Rejected(
-                f"Acknowledgements that did not reach the sender of their file: {len(result.troubles)}",
+            trouble = Rejected(
+                f"Acknowledgements that did not reach the sender: {len(result.troubles)}",
                 detail="; ".join(result.troubles),
-                fix="ask the other side what it has; then trigger the flow with the file and resend = unknown where "
-                "one is PARKED, failed where it is REJECTED or held",
+                fix="ask the other side what it has; then trigger the flow with the file, or the message's number, and "
+                "resend = unknown where one is PARKED, failed where it is REJECTED or held",
             )
+            raise AirflowFailException(str(trouble)) if desk.systems.flow(self.dag_id).message else trouble
         return result
