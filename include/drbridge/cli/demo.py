@@ -6,7 +6,10 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,13 +22,15 @@ from drbridge.errors import DrBridgeError
 if TYPE_CHECKING:
     from drbridge.cli.demo_stage import Stage
 
-SETTLED_WITHIN_SECONDS = 420.0
+SETTLED_WITHIN_SECONDS = 600.0
+LOOK_EVERY_SECONDS = 1.0
+LOOKS_PER_LINE = 10
 
 
 def demo(
     stop: Annotated[bool, typer.Option("--stop", help="End a demo that is still running, and nothing else.")] = False,
 ) -> None:
-    """Lives one day of demand response: real files between real servers, moved by a real Airflow.
+    """Lives one day of demand response: real files and messages between real servers, moved by a real Airflow.
 
     DEVICES sets how many devices take part (2000), DEMO_EXIT=1 ends everything when the day is over.
 
@@ -68,19 +73,37 @@ def _live(root: Path) -> int:
 
 
 def _play(stage: Stage, console: Console) -> Report:
-    stage.deliver_the_day()
+    """Customers and network, then the messages act by act beside all other files; each waits for what is before it."""
     started = time.monotonic()
-    with console.status("waiting for the flows") as status:
-        while time.monotonic() - started < SETTLED_WITHIN_SECONDS:
-            left = stage.left_to_do()
-            if not left:
+    wait = partial(_wait, console, started)
+    stage.open_the_day()
+    surprises: list[str] = []
+    if wait("customers", stage.unknown_customers):
+        stage.deliver_the_rest()
+        for act in stage.acts:
+            console.print(f"  {time.monotonic() - started:3.0f} s  {act.title}: {len(act.posts)} messages")
+            surprises += stage.begin(act)
+            if not wait("messages", partial(stage.missing, act)):
                 break
-            status.update(f"{time.monotonic() - started:3.0f} s  " + "; ".join(left[:6]))
-            if not console.is_terminal:
-                some = ", ".join(left[:3]) + (" ..." if len(left) > 3 else "")
-                console.print(f"  {time.monotonic() - started:3.0f} s  {len(left)} files on their way: {some}")
-            time.sleep(2 if console.is_terminal else 10)
-    return stage.report(time.monotonic() - started)
+        wait("files", stage.left_to_do)
+    return stage.report(time.monotonic() - started, surprises)
+
+
+def _wait(console: Console, started: float, what: str, left_of: Callable[[], list[str]]) -> bool:
+    """Waits until nothing is left; says whether that came in time."""
+    with console.status(f"waiting for the {what}") as status:
+        for look in count(1):
+            left, seconds = left_of(), time.monotonic() - started
+            if not left:
+                return True
+            if seconds > SETTLED_WITHIN_SECONDS:
+                break
+            status.update(f"{seconds:3.0f} s  " + "; ".join(left[:6]))
+            if not console.is_terminal and look % LOOKS_PER_LINE == 0:
+                some = ", ".join(f"{each:.60}" for each in left[:2]) + (" ..." if len(left) > 2 else "")
+                console.print(f"  {seconds:3.0f} s  {what} on their way, {len(left)}: {some}")
+            time.sleep(LOOK_EVERY_SECONDS)
+    return False
 
 
 def _stay(stage: Stage, console: Console) -> None:

@@ -16,13 +16,14 @@ class FlowLine:
     """One flow at one destination.
 
     Attributes:
-        seconds: from the first file taken in to the last one settled.
-        far_side: "exact", or what the far side holds that it should not, or lacks.
+        deliveries: of files, messages or answers.
+        seconds: from the first of them taken in to the last one settled.
+        far_side: "exact", or what the far side holds that it should not, or lacks, or how requests ended otherwise.
     """
 
     flow: str
     destination: str
-    files: int
+    deliveries: int
     rows: int
     acked: int
     rejected: int

@@ -1,33 +1,32 @@
-"""The demo's stage: the other systems, a real Airflow, one day's files, and the ledger to watch them by."""
+"""The demo's stage: the other systems, a real Airflow, one day, and the ledger to watch it by."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shlex
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Row
-
-from drbridge.cli.demo_report import FlowLine, Planted, Report
+from drbridge.cli.demo_books import Books
+from drbridge.cli.demo_report import Report
 from drbridge.exchange.staging import Staging
-from drbridge.ledger import deliveries, intakes
+from drbridge.ledger import deliveries
 from drbridge.ledger.database import Ledger
-from drbridge.ledger.deliveries import Balance
 from drbridge.ledger.schema import upgrade
 from drbridge.ledger.states import SETTLED
 from drbridge.systems import DEFAULT_FILE, load
 from drbridge_sandbox.airflow_processes import AirflowProcesses, end_former
 from drbridge_sandbox.children import is_free
-from drbridge_sandbox.day import Day, FilePrediction, compare, make_day
+from drbridge_sandbox.day import Act, Day, Inbox, Messages, compare, make_day, make_messages
+from drbridge_sandbox.day.batch import knows_customers
+from drbridge_sandbox.day.made import CUSTOMERS, NETWORK
 from drbridge_sandbox.pidbook import PidBook
 from drbridge_sandbox.sandbox import PORTS, Sandbox
 
@@ -35,6 +34,8 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 SEED = 20260714
 UI_PORT = 8080
 FIRST_PORT = 18000
+COMPARISON = "reconcile"
+FIRST = (CUSTOMERS, NETWORK)
 
 
 class Stage:
@@ -45,6 +46,7 @@ class Stage:
         self.systems = load(DEFAULT_FILE)
         self.sandbox: Sandbox | None = None
         self.day: Day | None = None
+        self.messages: Messages | None = None
         self.ledger = Ledger(f"sqlite:///{root / 'ledger.db'}")
         self.staging = Staging((root / "staging").as_uri())
         dags, plugins = CHECKOUT / "dags", CHECKOUT / "plugins"
@@ -59,7 +61,7 @@ class Stage:
         PidBook(root / "sandbox" / "pids.json").end_those_left()
 
     def set_up(self) -> None:
-        """Starts the other systems and Airflow, and makes the day's files meanwhile."""
+        """Starts the other systems and Airflow, and makes the day meanwhile."""
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True)
         (self.root / "demo.pid").write_text(str(os.getpid()))
@@ -68,13 +70,13 @@ class Stage:
         self.say("Starting Airflow ...")
         upgrade(self.ledger)
         self.airflow.start()
-        self.say(f"Making the files of {self.date} for {self.devices} devices ...")
+        self.say(f"Making the files and messages of {self.date} for {self.devices} devices ...")
         self.day = make_day(SEED, self.devices, self.date, self.root / "day")
+        self.messages = make_messages(self.day)
         self.airflow.wait_until_ready()
         for conn_id, each in self.sandbox.connections().items():
             told = {**each, "connection_id": conn_id, "extra": json.dumps(each.get("extra", {}))}
             self.airflow.api("POST", "connections", told)
-        self._unpause()
         told = {"url": self.airflow.url, "user": self.airflow.user, "password": self.airflow.password}
         (self.root / "airflow.json").write_text(json.dumps(told))
 
@@ -86,8 +88,7 @@ class Stage:
             "DRBRIDGE_CONFIG": str(DEFAULT_FILE),
         }
 
-    def _unpause(self) -> None:
-        """Switches every DAG on, once all are known."""
+    def _wait_for_dags(self) -> None:
         wanted = {path.stem for path in (CHECKOUT / "dags").rglob("*.py")}
         end = time.monotonic() + 60
         while time.monotonic() < end:
@@ -95,7 +96,6 @@ class Stage:
             if wanted <= known:
                 break
             time.sleep(1)
-        self.airflow.api("PATCH", "dags?dag_id_pattern=%25", {"is_paused": False})
 
     def write_shell(self) -> Path:
         """Writes what a shell needs so that `airflow` and `drbridge` in it mean this Airflow and this ledger."""
@@ -107,70 +107,80 @@ class Stage:
         file.write_text("".join(f"export {name}={shlex.quote(text)}\n" for name, text in sorted(env.items())))
         return file
 
-    def deliver_the_day(self) -> None:
-        """Every system lays its files out, as it would over the day."""
-        assert self.day is not None
+    @property
+    def _box(self) -> Sandbox:
         assert self.sandbox is not None
-        self.day.drop_into(self.sandbox)
-        self.say(f"{len(self.day.files)} files are out; Airflow finds them by itself. UI: {self.airflow.url}")
+        return self.sandbox
+
+    @property
+    def _day(self) -> Day:
+        assert self.day is not None
+        return self.day
+
+    @property
+    def _messages(self) -> Messages:
+        assert self.messages is not None
+        return self.messages
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What DACS and the DERMS post, one after the other."""
+        return self._messages.acts
+
+    def open_the_day(self) -> None:
+        """Customers and the network come first: nobody enrolls whom the other systems do not know.
+
+        Every DAG is switched on, those of the customers first.
+        """
+        self._day.drop_into(self._box, FIRST)
+        self._wait_for_dags()
+        for pattern in ("ccs_%", "%"):
+            self.airflow.api("PATCH", f"dags?dag_id_pattern={quote(pattern)}", {"is_paused": False})
+        self.say(f"Customers and network are out; Airflow finds them by itself. UI: {self.airflow.url}")
+
+    def unknown_customers(self) -> list[str]:
+        """What keeps the acts from beginning: DACS imports its customers by its own batch, the DERMS by itself."""
+        return [] if knows_customers(self._box, self._day) else ["DACS and the DERMS get to know the customers"]
+
+    def deliver_the_rest(self) -> None:
+        """Every system lays its other files out, as it would over the day."""
+        self._day.drop_into(self._box, {file.url for file in self._day.files} - set(FIRST))
+        self.say(f"All {len(self._day.files)} files are out; now the messages.")
+
+    def begin(self, act: Act) -> list[str]:
+        """Posts an act's messages, many at once; returns what replies lacked that their senders waited for."""
+        act.prepare(self._box)
+        if act.deleted:
+            # Not by REST: on SQLite a busy API server stands still for a minute when it is asked to start a run.
+            self.airflow.cli("dags", "trigger", COMPARISON)
+        return Inbox(self.airflow.url, self.airflow.user, self.airflow.password).post(act.posts)
+
+    def missing(self, act: Act) -> list[str]:
+        """What the far side still lacks of an act; the DERMS answers at once again when it lacks nothing."""
+        found = [str(each) for each in compare(act.prediction, self._box, alone=False)]
+        if not found:
+            act.end(self._box)
+        return found
 
     def left_to_do(self) -> list[str]:
-        """Files that have not got their last name yet, or whose deliveries or answers are open."""
-        assert self.day is not None
-        assert self.sandbox is not None
+        """Files that have not got their last name yet, and whatever has open deliveries or answers."""
         with self.ledger.read() as tx:
             unsettled = {row.name for row in tx.execute(deliveries.with_intakes()) if row.state not in SETTLED}
-        names = {url: set(self.sandbox.place(url).names()) for url in {file.url for file in self.day.files}}
-        waiting = {file.name for file in self.day.files if file.name in names[file.url]}
+        names = {url: set(self._box.place(url).names()) for url in {file.url for file in self._day.files}}
+        waiting = {file.name for file in self._day.files if file.name in names[file.url]}
         return sorted(waiting | unsettled)
 
-    def report(self, seconds: float) -> Report:
-        """What the day came to, by the ledger and by the far side."""
-        assert self.day is not None
-        assert self.sandbox is not None
-        found = compare(self.day.prediction, self.sandbox)
-        by_noun: dict[str, list[str]] = {}
-        for difference in found:
-            by_noun.setdefault(_noun_at(difference.noun), []).append(str(difference))
-        lines = tuple(self._lines(by_noun))
-        planted = tuple(each for file in self.day.prediction.files for each in self._planted(file))
-        differences = tuple(str(difference) for difference in found)
-        return Report(str(self.date), self.day.devices, seconds, lines, planted, differences)
+    def report(self, seconds: float, surprises: Sequence[str]) -> Report:
+        """What the day came to, by the ledger and by the far side.
 
-    def _lines(self, differences: dict[str, list[str]]) -> Iterator[FlowLine]:
-        with self.ledger.read() as tx:
-            rows = tx.execute(deliveries.with_intakes()).all()
-            books = deliveries.balances(tx, [row.id for row in rows])
-        for flow in self.systems.flows.values():
-            for destination in (*flow.deliver, *([flow.answer] if flow.answer else [])):
-                mine = [row for row in rows if (row.flow, row.destination) == (flow.name, destination)]
-                wrong = [text for noun in flow.prefixes.values() for text in differences.get(noun, [])]
-                yield _line(flow.name, destination, mine, books, wrong)
-
-    def _planted(self, file: FilePrediction) -> Iterator[Planted]:
-        """Each planted fault, beside what the ledger or the rejects file says of it."""
-        said = self._said(file)
-        for each in file.refused:
-            yield Planted(file.name, each.line, each.kind, "; ".join(said.get(str(each.line), [])))
-        for line in file.refused_there:
-            yield Planted(file.name, line, "refused by the other side", "; ".join(said.get(str(line), [])))
-        if file.why_error:
-            yield Planted(file.name, None, file.why_error, "; ".join(said.get("", [])))
-
-    def _said(self, file: FilePrediction) -> dict[str, list[str]]:
-        assert self.sandbox is not None
-        said: dict[str, list[str]] = {}
-        place, name = self.sandbox.place(f"{file.url}/rejects"), f"{file.name}.rejects.csv"
-        if name in place.names():
-            text = b"".join(place.read(name)).decode("utf-8", "replace")
-            for row in csv.DictReader(text.splitlines()):
-                said.setdefault(row["line"], []).append(f"{row['code']}: {row['text']}")
-        with self.ledger.read() as tx:
-            sighting = intakes.last_sighting(tx, file.url, file.name)
-            intake = intakes.by_id(tx, sighting.intake_id) if sighting else None
-        if intake is not None and intake.refusal_text:
-            said[""] = [f"{intake.refusal_code}: {intake.refusal_text}"]
-        return said
+        Args:
+            surprises: what was not as it should be while the day went on.
+        """
+        books = Books(self.systems, self.ledger, self._box, self._day, self._messages)
+        return Report(
+            str(self.date), self._day.devices, seconds, tuple(books.lines()), tuple(books.planted()),
+            (*surprises, *books.differences()),
+        )  # fmt: skip
 
     def tear_down(self) -> None:
         """Ends everything."""
@@ -199,16 +209,3 @@ def _end_process(pid_file: Path, patience_seconds: float = 20.0) -> None:
             os.kill(pid, signal.SIGTERM)
             while command.exists() and time.monotonic() < end:
                 time.sleep(0.2)
-
-
-def _noun_at(noun: str) -> str:
-    return "enrollment_ack" if noun == "sync_request" else noun
-
-
-def _line(flow: str, destination: str, rows: list[Row[Any]], books: dict[int, Balance], wrong: list[str]) -> FlowLine:
-    total = {name: sum(books[row.id].as_dict()[name] for row in rows) for name in Balance.__dataclass_fields__}
-    ended = [row.ended_at for row in rows if row.ended_at]
-    seconds = max(ended) - min(row.opened_at for row in rows) if ended else 0.0
-    return FlowLine(
-        flow, destination, len(rows), **total, seconds=round(seconds, 1), far_side="; ".join(wrong) or "exact"
-    )

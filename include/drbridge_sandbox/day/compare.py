@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,13 @@ def _differences(prediction: Prediction, box: Sandbox, alone: bool) -> Iterator[
     for (system, noun), count in prediction.keys.items():
         yield from _keys(box, system, noun, count, alone)
     yield from _acks(prediction, box, alone)
+    for (system, kind), records in prediction.records.items():
+        yield from _records(box, system, kind, records, alone)
+    yield from _steps(prediction, box)
 
 
 def _sources(prediction: Prediction, box: Sandbox) -> Iterator[Difference]:
-    for file in prediction.files:
+    for file in [each for each in prediction.files if each.url]:
         names = box.place(file.url).names()
         for end in ("", RECORD) if file.record else ("",):
             wanted = re.compile(re.escape(file.ends + file.name) + r"(\.\d+)?" + re.escape(end))
@@ -139,6 +142,8 @@ def _keys(box: Sandbox, system: str, noun: str, expected: int, alone: bool) -> I
 
 
 def _acks(prediction: Prediction, box: Sandbox, alone: bool) -> Iterator[Difference]:
+    if not prediction.acks:
+        return
     found = {key: row["value"].partition(",")[0] for key, row in box.far("derms").effects_of("ack").items()}
     for message_id, ack_type in prediction.acks.items():
         if found.get(message_id) != ack_type:
@@ -146,3 +151,23 @@ def _acks(prediction: Prediction, box: Sandbox, alone: bool) -> Iterator[Differe
             yield Difference("event_outcome", "derms acks", what, ack_type, got)
     if alone and (extra := found.keys() - prediction.acks.keys()):
         yield Difference("event_outcome", "derms acks", "other acknowledgements", "none", ", ".join(sorted(extra)))
+
+
+def _records(
+    box: Sandbox, system: str, kind: str, expected: Mapping[str, Mapping[str, Any]], alone: bool
+) -> Iterator[Difference]:
+    found, where = box.far(system).records(kind), f"{system} {kind}"
+    for id_, members in list(expected.items()):
+        record = {name: found.get(id_, {}).get(name) for name in members}
+        if record != members:
+            yield Difference(kind, where, id_, str(dict(members)), str(record if id_ in found else "nothing"))
+    if alone and (extra := found.keys() - expected.keys()):
+        yield Difference(kind, where, _some("unexpected", extra), "none", "some")
+
+
+def _steps(prediction: Prediction, box: Sandbox) -> Iterator[Difference]:
+    for stage, steps in prediction.steps.items():
+        asked = box.far("dacs").program_event_steps(stage)
+        if asked != [(step, True) for step in steps]:
+            told = ", ".join(step if taken else f"{step} (refused)" for step, taken in asked)
+            yield Difference("program_event", "dacs program_event", f"steps of {stage}", ", ".join(steps), told)

@@ -8,6 +8,7 @@ from datetime import date
 from drbridge_sandbox.day import ids
 from drbridge_sandbox.day.planting import Fields, Layout, Spoil
 
+EXTERNAL_ID = 3
 COMMON = ("externalReferenceId", "changeDateTime", "initialLoadSyncFlag", "externalId")
 COMMON_SPOILS = (
     Spoil("missing", "externalId"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from hashlib import sha256
@@ -48,6 +48,7 @@ class Day:
 
     Attributes:
         sync_requests: ids that DACS waits for before the day begins.
+        customers: numbers of those whose contact is well-formed: both DACS and the DERMS get to know them.
     """
 
     date: date
@@ -56,14 +57,20 @@ class Day:
     folder: Path
     files: list[DayFile] = field(default_factory=list)
     sync_requests: list[str] = field(default_factory=list)
+    customers: list[int] = field(default_factory=list)
     prediction: Prediction = field(default_factory=lambda: Prediction(()))
     kept: tempfile.TemporaryDirectory[str] | None = None
 
-    def drop_into(self, box: Sandbox) -> None:
-        """Puts every file where its owner would, and has DACS wait for its sync requests."""
+    def drop_into(self, box: Sandbox, urls: Collection[str] = ()) -> None:
+        """Puts files where their owners would, and has DACS wait for its sync requests.
+
+        Args:
+            urls: only the files that belong there; without any, all.
+        """
         box.far("dacs").seed(self.sync_requests)
         for file in self.files:
-            box.drop(file.url, file.name, file.path)
+            if not urls or file.url in urls:
+                box.drop(file.url, file.name, file.path)
 
     def close(self) -> None:
         """Removes the files, if they lie in a folder that was not named."""
@@ -97,6 +104,10 @@ def make_day(seed: int, devices: int, day: date, folder: Path | None = None) -> 
     return made
 
 
+def _nothing(_: Fields) -> None:
+    """What most files do with a row that passes."""
+
+
 class _Maker:
     """Makes the files of one day, noun by noun."""
 
@@ -119,7 +130,7 @@ class _Maker:
     def _sheet(
         self, url: str, name: str, noun: str, layout: Layout, rows: int,
         draw: Callable[[Random, Plan], Sequence[Fields]], *, relays: tuple[str, ...] = (),
-        accepted: Callable[[Fields], object] = lambda _: None, share: float = 0.005, first: Sequence[Fields] = (),
+        accepted: Callable[[Fields], object] = _nothing, share: float = 0.005, first: Sequence[Fields] = (),
     ) -> Sheet:  # fmt: skip
         """Writes one file with faults and predicts it; the rows of `first` have none."""
         random = self._random(name)
@@ -281,10 +292,13 @@ class _Maker:
             sheet = self._sheet(
                 CUSTOMERS, f"{code}_{self.stamp}_00.csv", noun, layout, self.few,
                 lambda _, planned, drawn=drawn: list(drawn(self.day.date, planned.rows)),  # type: ignore[misc]
-                relays=(f"{TO_DACS}/customers",),
+                relays=(f"{TO_DACS}/customers",), accepted=self._note_customer if there == "customer" else _nothing,
             )  # fmt: skip
             self._change_last(attachment=("customers", sheet.accepted_sha))
             self.keys["derms", there] = sheet.accepted
+
+    def _note_customer(self, fields: Fields) -> None:
+        self.day.customers.append(int(fields[customers.EXTERNAL_ID].removeprefix("P")))
 
     def settlement(self) -> None:
         """Requests, and two files of credits: one as its control record says, one that lacks a cent."""

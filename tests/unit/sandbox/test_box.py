@@ -24,9 +24,9 @@ def test_every_system_has_its_connections(box: Sandbox) -> None:
         + ["dacs_rest", "derms_rest", "ccs_rest"]
     )
     assert json.loads(box.env()["AIRFLOW_CONN_DERMS_REST"])["extra"] == {
-        "auth": "oauth2", "token_path": "/oauth/token", "scope": "drbridge",
+        "auth": "oauth2", "token_path": "/oauth/token", "scope": "drbridge", "health_path": "/health",
     }  # fmt: skip
-    assert connections["dacs_rest"]["extra"] == {"auth": "basic"}
+    assert connections["dacs_rest"]["extra"] == {"auth": "basic", "health_path": "/rest/apis/common/healthCheck"}
     keys = {connections[f"{system}_files"]["extra"]["host_key"] for system in SYSTEMS}
     assert len(keys) == len(SYSTEMS)
     assert all(each["extra"]["endpoint_url"] for name, each in connections.items() if name.endswith("_objects"))

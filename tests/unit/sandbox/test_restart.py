@@ -73,7 +73,7 @@ def test_a_killed_sandbox_takes_its_servers_along_and_a_second_start_finds_every
         base = int(starter.stdout.readline())
         Far("dacs", base).seed(["31"])
         pids = [int(pid) for pid in json.loads((tmp_path / "pids.json").read_text())]
-        assert len(pids) == 5
+        assert len(pids) == 6
         starter.kill()
     end = time.monotonic() + 5
     while any(map(started_at, pids)) and time.monotonic() < end:
