@@ -2,8 +2,8 @@
 file. `derms_ouai_event_outcome` carries the same files to OUAI; each succeeds or fails alone, and the last to
 end renames them.
 
-**Starts** when a file is whole in DERMS's outcome folder (or bucket), when something unfinished is due again,
-and at midnight UTC as a sweep. A run works on every file that waits, whatever woke it.
+**Starts** when a file is whole in DERMS's outcome folder (or bucket) or came by REST into the inbox, when something
+unfinished is due again, and at midnight UTC as a sweep. A run works on every file that waits, whatever woke it.
 
 **Ends** green, and the file is called `Sent-...`: every row was accepted by DACS, or set aside with its line
 and reason in `rejects/` beside it. Red `archive`: the file was refused and is called `Error-...`, or DACS has

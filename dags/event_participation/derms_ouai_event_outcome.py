@@ -2,8 +2,8 @@
 `derms_dacs_event_outcome` carries the same files to DACS; each succeeds or fails alone, and the last to end
 renames them.
 
-**Starts** when a file is whole in DERMS's outcome folder (or bucket), when something unfinished is due again,
-and at midnight UTC as a sweep. A run works on every file that waits, whatever woke it.
+**Starts** when a file is whole in DERMS's outcome folder (or bucket) or came by REST into the inbox, when something
+unfinished is due again, and at midnight UTC as a sweep. A run works on every file that waits, whatever woke it.
 
 **Ends** green, and the file is called `Sent-...`: the same bytes lie in OUAI's bucket. Rows with a problem are
 flagged and travel along; a file that is broken, or has too many such rows, is not passed on: red `archive`, the

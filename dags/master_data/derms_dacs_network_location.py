@@ -1,8 +1,8 @@
 """Which transformer, feeder and substation each service point hangs on travels from DERMS to DACS, byte for byte:
 the whole network once (`FULL`), then what changed (`DELTA`).
 
-**Starts** when a file is whole in DERMS's network folder (or bucket), when something unfinished is due again, and
-at midnight UTC as a sweep. A run works on every file that waits, whatever woke it.
+**Starts** when a file is whole in DERMS's network folder (or bucket) or came by REST into the inbox, when something
+unfinished is due again, and at midnight UTC as a sweep. A run works on every file that waits, whatever woke it.
 
 **Ends** green, and the file is called `Sent-...`: the same bytes lie in DACS's bucket or folder. Rows with a
 problem, two periods of one service point that overlap among them, are flagged and travel along; a file that is

@@ -122,13 +122,27 @@ def is_rejects(file_name: str) -> bool:
     return file_name.endswith(".rejects.csv")
 
 
+def settings_file() -> Path:
+    """The `systems.toml` of this installation: DRBRIDGE_CONFIG, else the checkout's."""
+    return Path(os.environ.get("DRBRIDGE_CONFIG") or DEFAULT_FILE)
+
+
+def stamp() -> tuple[int, ...]:
+    """Differs once `systems.toml` was changed; empty while there is none."""
+    try:
+        seen = settings_file().stat()
+    except OSError:
+        return ()
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
+
+
 def load(path: Path | None = None) -> Systems:
-    """Reads `systems.toml` (from `path`, else DRBRIDGE_CONFIG, else the checkout's).
+    """Reads `systems.toml` (from `path`, else the installation's).
 
     Raises:
         Misconfigured: it is missing, not TOML, or says something that cannot be.
     """
-    file = path or Path(os.environ.get("DRBRIDGE_CONFIG") or DEFAULT_FILE)
+    file = path or settings_file()
     try:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
         site = dict(text.pop("site", {}))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -16,24 +17,44 @@ if TYPE_CHECKING:
 # These tell each step of each connection, and that the tables are current, in every task's log.
 TALKATIVE = ("alembic", "asyncssh", "botocore")
 
+log = logging.getLogger(__name__)
+
 _lock = Lock()
-_desks: dict[int, Desk] = {}
+_desks: dict[int, tuple[tuple[int, ...], Desk]] = {}
 
 
 def desk_for_worker() -> Desk:
-    """The desk of this process; made on first use, with the ledger's tables brought up to date."""
+    """The desk of this process; made on first use, with the ledger's tables brought up to date.
+
+    Settings that were changed are read anew: the inbox must not take for a flow what its tasks would leave.
+    """
+    from drbridge.systems import stamp
+
     with _lock:
-        pid = os.getpid()
+        pid, read = os.getpid(), stamp()
         if pid not in _desks:
             _desks.clear()
-            _desks[pid] = _new_desk()
-        return _desks[pid]
+            _desks[pid] = read, _new_desk()
+        elif _desks[pid][0] != read:
+            _desks[pid] = read, _read_anew(_desks[pid][1])
+        return _desks[pid][1]
 
 
 def clear_desk() -> None:
     """Forgets the desk of this process; the next one reads the settings anew."""
     with _lock:
         _desks.clear()
+
+
+def _read_anew(desk: Desk) -> Desk:
+    from drbridge.errors import DrBridgeError
+    from drbridge.systems import load
+
+    try:
+        return replace(desk, systems=load())
+    except DrBridgeError as error:
+        log.warning("The settings as they were stay in force here: %s", error)
+        return desk
 
 
 def _new_desk() -> Desk:

@@ -172,12 +172,21 @@ def test_a_message_that_did_not_arrive_and_of_which_nobody_else_is_told_is_red(
     box.far("derms").fault(**fault)
     run = Run.of("dacs_derms_event_opt_out")
     assert run.do(make(Send, "dacs_derms_event_opt_out")) == RED
-    assert isinstance(run.error, Rejected)
-    assert f"{resend} where it is" in run.error.fix
+    assert isinstance(run.error, AirflowFailException)
+    assert f"{resend} where it is" in str(run.error)
     box.far("derms").no_faults()
     again = Run.of("dacs_derms_event_opt_out", file="OO-1", resend=resend)
     assert again.do(make(Send, "dacs_derms_event_opt_out")) == GREEN
     assert box.far("derms").effects_of("event_opt_out")["OO-1"]["effects"] == 1
+
+
+def test_a_message_that_the_form_misspells_is_skipped_with_the_reason_not_green(box: Sandbox) -> None:
+    flow = "dacs_derms_event_opt_out"
+    accept(desk_for_worker(), [read("event_opt_out", good("event_opt_out"), "dacs")])
+    run = Run.of(flow, file="OO-11", resend="failed")
+    assert run.do(make(Send, flow)) == SKIPPED
+    assert "no message called OO-11 has come for this flow" in str(run.error)
+    assert Run.of(flow, file="OO-1").do(make(Send, flow)) == GREEN
 
 
 def test_a_refused_message_whose_sender_is_told_is_green(box: Sandbox) -> None:

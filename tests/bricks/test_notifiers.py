@@ -13,8 +13,10 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from drbridge.errors import Misconfigured, Unreachable
+from drbridge.exchange.accept import accept, read
+from drbridge_airflow.desk import desk_for_worker
 from drbridge_airflow.notifiers import TellOwners, WorksAgain
-from drbridge_airflow.operators import Archive, Send, Take, WakeDueFlows
+from drbridge_airflow.operators import Answer, Archive, Send, Take, WakeDueFlows
 from drbridge_airflow.policies import FLOW_SETTINGS, WAKE_ALIAS
 from drbridge_airflow.sensors import FilesWaiting
 from drbridge_sandbox.sandbox import Sandbox
@@ -22,6 +24,7 @@ from tests.bricks.files import SCORE_FLOW, SCORES, scores
 from tests.bricks.run import GREEN, RED, SKIPPED, DagRun, Run, make
 from tests.stores import smtp_server
 from tests.stores.smtp_server import MailServer
+from tests.unit.contracts.messages import good
 
 NAME = "SDCSE_0042_00.csv"
 READERS = """process_nofile = true
@@ -135,3 +138,39 @@ def test_only_the_clock_tells_that_no_file_came(post: MailServer) -> None:
         resume()
         assert len(post.mails) == mails
     assert "no file came within a day" in post.mails[0].get_content()
+
+
+def test_each_message_that_did_not_arrive_is_told_by_its_number_even_in_a_row_of_red_runs(
+    box: Sandbox, post: MailServer
+) -> None:
+    flow, numbers = "dacs_derms_event_opt_out", []
+    box.far("derms").fault("reject_keys", keys=["OO-1", "OO-2"])
+    for sender_number in ("OO-1", "OO-2"):
+        message = read("event_opt_out", good("event_opt_out") | {"messageId": sender_number}, "dacs")
+        numbers += [receipt.number for receipt in accept(desk_for_worker(), [message])]
+        run, send = Run.of(flow), make(Send, flow)
+        assert run.do(send) == RED
+        end(TellOwners(), send, run.error)
+        resume()
+    assert post.to == [["owner@utility.example"]] * 2
+    for number, mail in zip(numbers, post.mails, strict=True):
+        lines = mail.get_content().splitlines()
+        assert lines[1] == f"Which: {number}"
+        assert "resend = failed" in lines[3]
+
+
+def test_an_answer_that_a_message_is_owed_and_that_was_refused_is_told_by_its_number(
+    box: Sandbox, post: MailServer
+) -> None:
+    flow = "dacs_derms_enrollment_sync"
+    message = read("enrollment_change", good("enrollment_change"), "dacs")
+    (receipt,) = accept(desk_for_worker(), [message])
+    run, answer = Run.of(flow), make(Answer, flow)
+    run.do(make(Send, flow))
+    assert run.do(answer) == RED, "DACS has no such sync request"
+    end(TellOwners(), answer, run.error)
+    resume()
+    (mail,) = post.mails
+    lines = mail.get_content().splitlines()
+    assert lines[0].endswith("the answer to a message did not go through")
+    assert lines[1] == f"Which: {receipt.number}"

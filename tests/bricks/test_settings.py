@@ -8,12 +8,14 @@ import pytest
 
 from drbridge.contracts import Contract
 from drbridge.errors import Interrupted, Misconfigured
+from drbridge.exchange.accept import accept, read
 from drbridge.exchange.staging import Need, Staging, StagingRun
-from drbridge_airflow.desk import clear_desk
+from drbridge_airflow.desk import clear_desk, desk_for_worker
 from drbridge_airflow.operators import Take, WakeDueFlows
 from drbridge_sandbox.sandbox import Sandbox
 from tests.bricks.files import SCORE_FLOW, SCORES, scores
 from tests.bricks.run import RED, Run, make
+from tests.unit.contracts.messages import good
 
 NAME = "SDCSE_0042_00.csv"
 
@@ -57,3 +59,22 @@ def test_resume_tells_a_ledger_that_cannot_be_used(
     assert run.do(make(WakeDueFlows, "resume")) == RED
     assert isinstance(run.error, Misconfigured)
     assert "Next: write it as postgresql+psycopg2://" in capsys.readouterr().out
+
+
+def test_a_release_that_is_switched_counts_at_once_in_a_process_that_lives_on(box: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "systems.toml"
+    assert desk_for_worker().systems.flows_of_message("program_rules")
+    file.write_text(file.read_text().replace('profile = "all"', 'profile = "23C"'))
+    with pytest.raises(Misconfigured, match="No flow takes messages of the kind program_rules"):
+        accept(desk_for_worker(), [read("program_rules", good("program_rules"), "dacs")])
+
+
+def test_settings_that_cannot_be_used_leave_the_former_ones_in_force(
+    box: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    former = desk_for_worker().systems
+    (tmp_path / "systems.toml").write_text("half a sente")
+    assert desk_for_worker().systems is former
+    assert "cannot be used" in caplog.text
+    (tmp_path / "systems.toml").unlink()
+    assert desk_for_worker().systems is former

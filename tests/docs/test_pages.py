@@ -56,6 +56,15 @@ def test_what_the_page_for_the_night_quotes_is_what_the_tasks_say() -> None:
     assert [piece for piece in quoted if piece not in said] == []
 
 
+def test_the_page_on_connecting_and_the_example_name_every_connection_that_is_needed() -> None:
+    shipped = re.sub("#.*", "", DEFAULT_FILE.read_text(encoding="utf-8"))
+    needed = set(re.findall(r'(?:(?:sftp|s3|rest)://|connection = ")([a-z_]+)', shipped))
+    assert len(needed) > 5
+    for page, written in (("docs/connect.md", "`{}`"), (".env.example", "AIRFLOW_CONN_{}=")):
+        text = (ROOT / page).read_text(encoding="utf-8").lower()
+        assert [name for name in needed if written.lower().format(name) not in text] == []
+
+
 def test_the_page_on_connecting_names_every_path_of_the_inbox() -> None:
     text = (ROOT / "docs" / "connect.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| [^|]+ \| `(\S+)` \| `(\S+)` \| (.+) \|$", text, re.MULTILINE)

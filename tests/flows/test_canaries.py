@@ -93,7 +93,8 @@ class Scene:
             assert shown.exit_code == 0
             self.said.append(shown.output)
             if row.state in ("REJECTED", "PARKED"):
-                notices.of_message(self.desk, "a_flow", str(row.delivery_id), row.code, "look")
+                with self.desk.ledger.write() as tx:
+                    notices.of_message(self.desk, tx, "a_flow", str(row.delivery_id), row.code, "look")
 
     def leaks(self) -> dict[str, str]:
         """The canaries that are anywhere outside the seal, with what stands around them."""

@@ -16,7 +16,7 @@ from drbridge.errors import Misconfigured
 from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.send import answer, send
-from drbridge.exchange.sender import SendResult
+from drbridge.exchange.tally import SendResult
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries
 from drbridge.ledger.database import clock

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.send import answer, send
-from drbridge.exchange.sender import SendResult
+from drbridge.exchange.tally import SendResult
 from drbridge.exchange.trace import trace
 from drbridge.exchange.work import Resend, Work
 from drbridge.ledger.tables import deliveries, parcels

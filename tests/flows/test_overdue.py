@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -13,11 +14,23 @@ from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.outcomes import LATER
 from drbridge.exchange.overdue import overdue, within
+from drbridge.exchange.seal import new_key
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, intakes, messages, parcels
 from drbridge.systems import Flow, Systems
 from drbridge_sandbox.sandbox import Sandbox
-from tests.flows.cases import ENROLLMENT, ENROLLMENT_FLOW, ENROLLMENTS, SCORE, SCORE_FLOW, SCORES, states
+from tests.flows.cases import (
+    ENROLLMENT,
+    ENROLLMENT_FLOW,
+    ENROLLMENTS,
+    OLDER_NAME,
+    OUTCOME,
+    SCORE,
+    SCORE_FLOW,
+    SCORES,
+    TO_DACS,
+    states,
+)
 from tests.flows.conftest import SAMPLES
 from tests.unit.contracts.messages import good
 
@@ -98,6 +111,30 @@ def test_a_posted_file_that_its_flow_has_not_taken_up_is_overdue(desk: Desk) -> 
     assert line.endswith(
         "reservation: 1 were posted and not taken up for more than 2 hours: RESERVE_9001_1315_4712.csv"
     )
+
+
+def test_a_posted_file_whose_content_came_before_under_another_name_is_taken_up(desk: Desk, box: Sandbox) -> None:
+    content = sha256(OUTCOME.read_bytes()).hexdigest()
+    for name in (OUTCOME.name, OLDER_NAME):
+        with desk.outside.store("inbox://event_outcomes").upload(name, OUTCOME.stat().st_size) as upload:
+            upload.write(OUTCOME.read_bytes())
+            upload.complete(content)
+        data = {"contract": "event_outcome", "name": name, "sha256": content, "bytes": OUTCOME.stat().st_size}
+        accept(desk, [read("posted_file", data, "test", name)])
+        states(desk, TO_DACS)
+    with desk.ledger.write() as tx:
+        tx.execute(update(messages).values(received_at=messages.c.received_at - 30 * HOUR))
+    assert [line for line in told(desk) if "were posted and not taken up" in line] == []
+
+
+def test_a_request_sealed_with_a_key_that_is_not_here_is_listed_by_our_number(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(desk, "enrollment_change", syncRequestId="41")
+    taken(desk)
+    monkeypatch.setenv("DRBRIDGE_SEAL_KEY", new_key())
+    (line,) = told(desk)
+    assert "no answer within 4 hours to 1 requests: enrollment_change " in line
 
 
 # ---------------------------------------------------------------- rows of enrollment files

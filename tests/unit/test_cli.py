@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from drbridge.cli import app
+from drbridge.cli.desk import open_desk
 from drbridge.cli.docs import CommandDocs, commands_of
+from drbridge.exchange.accept import accept, read
 from drbridge.ledger import audit, intakes
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
+from drbridge.ledger.tables import messages
+from tests.unit.contracts.messages import good
 from tests.unit.ledger.test_parcels import arrive
 
 runner = CliRunner()
@@ -127,3 +132,21 @@ def test_a_wrong_setting_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> No
     assert told.exit_code == 3
     assert "DRBRIDGE_STAGING" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_message_is_shown_by_our_number_and_by_the_one_its_sender_gave_it(ledger: Ledger) -> None:
+    desk = open_desk()
+    (receipt,) = accept(desk, [read("event_opt_out", good("event_opt_out"), "dacs")])
+    for number in (receipt.number, "OO-1"):
+        assert json.loads(runner.invoke(app, ["inbox", "show", number]).stdout)["messageNumber"] == receipt.number
+    told = runner.invoke(app, ["inbox", "show", "OO-11"])
+    assert (told.exit_code, "No message has the number OO-11" in told.stderr) == (1, True)
+
+
+def test_a_message_whose_content_was_deleted_says_so_and_blames_no_key(ledger: Ledger) -> None:
+    accept(open_desk(), [read("event_opt_out", good("event_opt_out"), "dacs")])
+    with ledger.write() as tx:
+        tx.execute(update(messages).values(sealed=b""))
+    told = runner.invoke(app, ["inbox", "show", "OO-1", "--content"])
+    assert told.exit_code == 3
+    assert "The content of this message was deleted" in told.stderr

@@ -70,21 +70,23 @@ def key() -> None:
 
 @inbox.command(epilog="Example: drbridge inbox show c57973487ffa6fa8d7c9")
 def show(
-    number: Annotated[str, typer.Argument(help="The messageNumber its sender was told.")],
+    number: Annotated[str, typer.Argument(help="The messageNumber its sender was told, or the sender's own number.")],
     content: Annotated[bool, typer.Option("--content", help="Also print what it said: it may name customers.")] = False,
 ) -> None:
-    """Shows where a message is, and with --content what it said.
+    """Shows where a message is, and with --content what it said; of several kinds that share a number, each.
 
     Example: drbridge inbox show c57973487ffa6fa8d7c9
     """
-    from drbridge.exchange.results import content_of, result_of
+    from drbridge.exchange.results import content_of, numbers_of, result_of
 
     with told_plainly():
         desk = open_desk()
-        found = result_of(desk, number)
-        if found is None:
-            print(f"no message has the number {number}", file=sys.stderr)
+        found = numbers_of(desk, number)
+        if not found:
+            print(f"No message has the number {number}: `drbridge trace` also looks into messages", file=sys.stderr)
             raise typer.Exit(1)
-        print(json.dumps(found.as_dict(), indent=1))
-        if content:
-            print(json.dumps(content_of(desk, number), indent=1))
+        for each in found:
+            if result := result_of(desk, each):
+                print(json.dumps(result.as_dict(), indent=1))
+            if content:
+                print(json.dumps(content_of(desk, each), indent=1))

@@ -61,9 +61,12 @@ def print_lines(rows: Sequence[Mapping[str, object]], title: str, as_json: bool)
     if as_json:
         print(json.dumps(rows))
         return
+    if not rows:
+        print(f"{title}: none")
+        return
     table = Table(title=title, title_justify="left", box=SIMPLE)
-    for name in rows[0] if rows else ("nothing yet",):
-        number = bool(rows) and isinstance(rows[0][name], int)
+    for name in rows[0]:
+        number = isinstance(rows[0][name], int)
         table.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row.values()))

@@ -30,10 +30,11 @@ LONGEST_LINE = 500
 MOST_CODES = 3
 IN_PART = "correct the rows in `rejects/` beside the source at their origin, and have them sent in a new file"
 NOT_AT_ALL = "correct the file at its origin, and have it sent again"
+A_MESSAGE, AN_ANSWER = "a message did not go through", "the answer to a message did not go through"
 READ_THE_LOG = "open the link and read the end of the log; if it says nothing to you, show it to whoever runs Airflow"
 CODES_OF_DELIVERIES = {
     "over_threshold": "more rows are refused than the threshold allows",
-    "refused": "the other side refused them",
+    "refused": "refused by the other side",
 }
 
 
@@ -105,20 +106,20 @@ def of_nothing(desk: Desk, flow_name: str) -> None:
         )  # fmt: skip
 
 
-def of_message(desk: Desk, flow: str, number: str, code: str, fix: str) -> None:
-    """A message was refused or waits for a person: the owners are told, once for each code.
+def of_message(desk: Desk, tx: Tx, flow: str, number: str, code: str, fix: str, what: str = A_MESSAGE) -> None:
+    """A message, or the answer to it, was refused or waits for a person: the owners are told, once for each code.
 
     Args:
+        tx: the transaction in which that is written down.
         number: what its sender was told it is called; never the sender's own, nor anything of what it says.
         code: why, as the ledger keeps it.
     """
     if not desk.systems.notify.is_on:
         return
-    with desk.ledger.write() as tx:
-        _add(
-            tx, desk.systems, "error", flow, (flow, "message", number, code),
-            what="a message did not go through", subject=number, why=_meaning(code), fix=fix, link=f"dags/{flow}",
-        )  # fmt: skip
+    _add(
+        tx, desk.systems, "error", flow, (flow, what, number, code), what=what, subject=number,
+        why=_meaning(code), fix=fix, link=f"dags/{flow}",
+    )  # fmt: skip
 
 
 def of_failure(desk: Desk, failure: Failure) -> bool:

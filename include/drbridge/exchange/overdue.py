@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import and_, case, exists, select
 
+from drbridge.errors import DrBridgeError
 from drbridge.exchange import unanswered_rows
 from drbridge.exchange.archive import HELD, IN_DOUBT, NOT_YET, REFUSED
 from drbridge.exchange.desk import Desk
@@ -16,7 +17,7 @@ from drbridge.exchange.seal import opened
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.messages import SOURCE
 from drbridge.ledger.states import SETTLED, DeliveryState, ParcelState
-from drbridge.ledger.tables import deliveries, intakes, messages, parcels, standings
+from drbridge.ledger.tables import deliveries, intakes, messages, parcels, sightings, standings
 from drbridge.systems import Flow
 
 DAY = timedelta(days=1)
@@ -59,7 +60,7 @@ def _untaken(tx: Tx, flow: Flow) -> Iterator[Finding]:
     """Files that were posted with a message, and that the flow has not taken up in time."""
     if "inbox://" not in flow.source:
         return
-    is_taken = exists().where(intakes.c.name == messages.c.file_name)
+    is_taken = exists().where(sightings.c.name == messages.c.file_name)
     look = select(messages.c.file_name).where(
         messages.c.file_name.is_not(None), ~is_taken, messages.c.received_at < clock(tx) - within(flow).total_seconds()
     )
@@ -134,5 +135,8 @@ def _unanswered(desk: Desk, tx: Tx, flow: Flow) -> Iterator[Finding]:
 
 
 def _number(desk: Desk, noun: str, sealed: bytes) -> str:
-    """The sender's own number of a message, as the other side knows it; empty once its content was deleted."""
-    return opened(desk.seal, noun, sealed).number if sealed else ""
+    """The sender's own number of a message, as the other side knows it; empty where its content cannot be read here."""
+    try:
+        return opened(desk.seal, noun, sealed).number
+    except DrBridgeError:
+        return ""

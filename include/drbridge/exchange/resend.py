@@ -88,6 +88,12 @@ def calls_again(desk: Desk, tx: Tx, flow: Flow, destination: str, work: Work) ->
     return [claim for row in chosen for claim in preview(desk, tx, row, STATES[work.resend])]
 
 
+def names_any(desk: Desk, flow: Flow, work: Work) -> bool:
+    """Whether what the run names is a message of the flow."""
+    with desk.ledger.read() as tx:
+        return any(_is_message_named(row, work) for row in tx.execute(deliveries.with_intakes(flow=flow.name)))
+
+
 def archived(desk: Desk, flow_name: str, work: Work) -> list[str]:
     """Files that the run names and that were put away, by their names now: only a resend sends them once more."""
     flow = desk.systems.flow(flow_name)

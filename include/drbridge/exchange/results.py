@@ -10,15 +10,16 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, Select, select
 
-from drbridge.contracts import Message
+from drbridge.contracts import KEPT, Message
 from drbridge.contracts.device_reservation import DeviceReservation
 from drbridge.contracts.posted_file import PostedFile
+from drbridge.errors import DrBridgeError
 from drbridge.exchange.acks import acknowledgement, iso_millis, of_delivery
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.seal import opened
 from drbridge.ledger import deliveries, messages
 from drbridge.ledger.database import Tx
-from drbridge.ledger.messages import SOURCE
+from drbridge.ledger.messages import SOURCE, number_of
 from drbridge.ledger.states import SETTLED, DeliveryState
 from drbridge.ledger.tables import deliveries as deliveries_table
 from drbridge.ledger.tables import intakes
@@ -63,7 +64,7 @@ def result_of(desk: Desk, number: str) -> Result | None:
         row = messages.by_number(tx, [number]).get(number)
         if row is None:
             return None
-        message = opened(desk.seal, row.noun, row.sealed) if row.sealed else None
+        message = _read(desk, row)
         ways = _ways(tx, desk, row, message)
         state, answer = _state(tx, ways), None
         if state == "settled" and message is not None:
@@ -71,6 +72,20 @@ def result_of(desk: Desk, number: str) -> Result | None:
     noun = message.contract if isinstance(message, PostedFile) else row.noun
     received_at = datetime.fromtimestamp(row.received_at, UTC)
     return Result(number, noun, state, received_at, tuple(way.flow for way in ways), answer)
+
+
+def _read(desk: Desk, row: Row[Any]) -> Message | None:
+    """What it said; None where that was deleted or cannot be read here: where it is can be told all the same."""
+    try:
+        return opened(desk.seal, row.noun, row.sealed)
+    except DrBridgeError:
+        return None
+
+
+def numbers_of(desk: Desk, number: str) -> list[str]:
+    """Our numbers of the messages that somebody calls so: by our own, or by the one that their sender gave them."""
+    with desk.ledger.read() as tx:
+        return sorted(messages.by_number(tx, [number, *(number_of(noun, number) for noun in KEPT)]))
 
 
 def content_of(desk: Desk, number: str) -> JsonValue:

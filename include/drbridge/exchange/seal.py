@@ -35,8 +35,15 @@ class Seal:
         """The content.
 
         Raises:
+            NotKnownThere: its time is over, and it was deleted.
             Misconfigured: it was sealed with a key we do not have.
         """
+        if not sealed:
+            raise NotKnownThere(
+                "The content of this message was deleted, its time is over",
+                fix="have its sender send it anew, under a new number; payload_days in systems.toml says how long "
+                "contents are kept",
+            )
         try:
             return self._keys.decrypt(sealed)
         except InvalidToken:
@@ -85,12 +92,6 @@ def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
         Misconfigured: it was sealed with a key we do not have, or is not as this version has it agreed.
         NotKnownThere: its time is over, and its content was deleted.
     """
-    if not sealed:
-        raise NotKnownThere(
-            "The content of this message was deleted, its time is over",
-            fix="have its sender send it anew, under a new number; payload_days in systems.toml says how long "
-            "contents are kept",
-        )
     content = seal.open(sealed)
     try:
         return KEPT[noun].model_validate_json(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from drbridge.contracts import MESSAGES
 from drbridge.errors import Misconfigured, NotKnownThere
@@ -11,13 +12,18 @@ from drbridge.exchange.lanes import working_on
 from drbridge.exchange.lineup import FileByFile, Lineup, SideBySide
 from drbridge.exchange.requests import Requests
 from drbridge.exchange.resend import calls_again, reopen
-from drbridge.exchange.sender import Sender, SendResult
+from drbridge.exchange.sender import Sender
+from drbridge.exchange.tally import SendResult
 from drbridge.exchange.work import Work
 from drbridge.ledger import leases, parcels, queue, targets
 from drbridge.ledger.deliveries import lane_of
 from drbridge.systems import Endpoint, Flow
 
 LINGER_SECONDS = 5.0
+OPENED = "Opened %d deliveries (resend %s, asked by %s)"
+NONE_OPENED = f"{OPENED}: `drbridge inbox show` tells what became of a message"
+
+log = logging.getLogger(__name__)
 
 
 def send(desk: Desk, flow_name: str, work: Work) -> SendResult:
@@ -31,6 +37,8 @@ def send(desk: Desk, flow_name: str, work: Work) -> SendResult:
     flow = desk.systems.flow(flow_name)
     if flow.message:
         again = reopen(desk, flow_name, work)
+        if work.resend != "nothing" and not work.dry_run:
+            log.info(OPENED if again.deliveries else NONE_OPENED, again.deliveries, work.resend, work.who)
         if again.without_content:
             raise NotKnownThere(
                 f"Not sent again, for its content was deleted: {', '.join(again.without_content)}",

@@ -7,7 +7,7 @@ For each group: (T1) the parcels are marked as under way; (W) right before the w
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 
 from drbridge.errors import Misconfigured
 from drbridge.exchange.acks import settle
@@ -15,6 +15,7 @@ from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.envelopes import waits_for_stage
 from drbridge.exchange.lineup import Lineup
+from drbridge.exchange.notices import A_MESSAGE, AN_ANSWER, of_message
 from drbridge.exchange.operation import Operation
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.outcomes import (
@@ -30,11 +31,12 @@ from drbridge.exchange.outcomes import (
 from drbridge.exchange.requests import Requests
 from drbridge.exchange.scrub import scrubbed
 from drbridge.exchange.staging import view_of
+from drbridge.exchange.tally import ANSWERED, MOST_TROUBLES, SendResult, Tally
 from drbridge.ledger import deliveries, leases, parcels, targets
 from drbridge.ledger.database import Tx
 from drbridge.ledger.leases import Lease
-from drbridge.ledger.parcels import IN_DOUBT, WAITS, Claim, Outcome, Settled
-from drbridge.ledger.states import MOVING, ParcelState
+from drbridge.ledger.parcels import IN_DOUBT, Claim, Outcome, Settled
+from drbridge.ledger.states import ParcelState
 from drbridge.ports import Call, Lost, NotSent, RestTarget
 from drbridge.systems import Endpoint, Flow
 
@@ -44,81 +46,14 @@ LOOK_AGAIN_SECONDS = 0.3
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
-MOST_TROUBLES = 20
 STAGE_IS_MISSING = Outcome(
     ParcelState.PENDING, "no_stage", "its stage is not scheduled there yet", wait_seconds=5.0, was_sent=False
 )
-ANSWERED = (ParcelState.ACKED, ParcelState.REJECTED, ParcelState.SPLIT)  # the target understood the request
-
-
-@dataclass(frozen=True)
-class SendResult:
-    """What one sender did.
-
-    Attributes:
-        open_left: rows that still have to go when it stopped.
-        held_by: the worker that holds the lane, when it was not ours.
-        waiting: why it stopped with rows left, in words.
-        calls: what would be sent, in a dry run.
-        troubles: the first files of which something was refused, parked or held, each with the reason.
-        handed_on: its time was up, the other side works, and the next run goes on with what is left.
-    """
-
-    sent: int = 0
-    acked: int = 0
-    rejected: int = 0
-    parked: int = 0
-    open_left: int = 0
-    held_by: str | None = None
-    waiting: str = ""
-    calls: tuple[dict[str, object], ...] = ()
-    troubles: tuple[str, ...] = ()
-    handed_on: bool = False
-
-    def as_dict(self) -> dict[str, object]:
-        return asdict(self)
-
-    def __add__(self, other: SendResult) -> SendResult:
-        return SendResult(
-            self.sent + other.sent, self.acked + other.acked, self.rejected + other.rejected,
-            self.parked + other.parked, self.open_left + other.open_left, self.held_by or other.held_by,
-            "; ".join(filter(None, (self.waiting, other.waiting))), self.calls + other.calls,
-            (self.troubles + other.troubles)[:MOST_TROUBLES], self.handed_on or other.handed_on,
-        )  # fmt: skip
-
-
-@dataclass
-class Tally:
-    """What the sender has done so far.
-
-    Attributes:
-        taken: deliveries of which something was taken.
-        setback: why the last parcel that has to go again did not make it.
-        troubles: by file, why a person should look at it.
-    """
-
-    sent: int = 0
-    answered: bool = False
-    taken: set[int] = field(default_factory=set)
-    setback: str = ""
-    rows: dict[ParcelState, int] = field(default_factory=dict)
-    troubles: dict[str, str] = field(default_factory=dict)
-
-    def add(self, settled: Settled) -> None:
-        claim, outcome = settled.claim, settled.outcome
-        self.sent += outcome.was_sent and outcome.code != NOT_BUILT
-        self.rows[outcome.state] = self.rows.get(outcome.state, 0) + claim.rows
-        if outcome.state in ANSWERED and outcome.was_sent:
-            self.answered = True
-        if outcome.state is ParcelState.ACKED:
-            self.taken.add(claim.delivery_id)
-        if outcome.state in MOVING and outcome.code != WAITS:
-            self.setback = outcome.text
-        if outcome.state in (ParcelState.REJECTED, ParcelState.PARKED):
-            self.trouble(claim, f"{outcome.state}, {outcome.text}")
-
-    def trouble(self, claim: Claim, why: str) -> None:
-        self.troubles.setdefault(claim.file_name, f"{claim.file_name}: {why}")
+NEXT_STEP = {
+    ParcelState.PARKED: "ask the other side whether it has it; if not, trigger the flow with file = this number and "
+    "resend = unknown",
+    ParcelState.REJECTED: "have the cause corrected, then trigger the flow with file = this number and resend = failed",
+}
 
 
 class Sender:
@@ -208,11 +143,26 @@ class Sender:
             self.tally.add(each)
             if each.outcome.state is ParcelState.SPLIT:
                 parcels.split(tx, each.claim, self._halves(each.claim))
+            if self._needs_person(each):
+                number = each.claim.file_name.removeprefix(f"{each.claim.noun} ")
+                fix, what = NEXT_STEP[each.outcome.state], AN_ANSWER if self._is_answering else A_MESSAGE
+                of_message(self.desk, tx, self.flow.name, number, each.outcome.code, fix, what)
             if each.outcome.code == NOT_BUILT and not each.claim.entity and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
         self._note_health(tx, [each.outcome for each in done])
         self._hold_hopeless(tx, counted)
         settle(tx, self.flow, {each.claim.delivery_id for each in counted}, _answered_later(counted))
+
+    def _needs_person(self, settled: Settled) -> bool:
+        """Whether it is part of a message, or the answer to one, whose sender will not be told of its trouble."""
+        state, is_told = settled.outcome.state, bool(self.flow.answer) and not self._is_answering
+        return bool(settled.claim.sealed) and (
+            state is ParcelState.PARKED or (state is ParcelState.REJECTED and not is_told)
+        )
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.endpoint.name == self.flow.answer
 
     def _hold_hopeless(self, tx: Tx, counted: list[Settled]) -> None:
         """A file of which the beginning was refused, and nothing was taken, is held rather than ground through.

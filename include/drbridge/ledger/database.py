@@ -22,6 +22,11 @@ Tx = Connection
 DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg2")
 WRITE_URL = "write it as postgresql+psycopg2://user:password@host/database or sqlite:////folder/ledger.db"
 NOT_ALLOWED = ("42501", "25006")  # PostgreSQL: no right to; a database that can only be read
+PATIENCE = {
+    "connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}  # fmt: skip
+"""PostgreSQL's host may vanish without a word: a watcher or a caller must not wait for it for hours."""
 
 
 def home() -> Path:
@@ -118,8 +123,9 @@ def _make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
     return create_engine(
-        parsed, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED", hide_parameters=True
-    )
+        parsed, connect_args=PATIENCE, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED",
+        hide_parameters=True,
+    )  # fmt: skip
 
 
 def _make_folder(database: str | None) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from drbridge.errors import Rejected, RetryLater
 from drbridge_airflow.operators.brick import Brick
@@ -13,7 +14,7 @@ from drbridge_airflow.policies import work_from
 
 if TYPE_CHECKING:
     from drbridge.exchange.desk import Desk
-    from drbridge.exchange.sender import SendResult
+    from drbridge.exchange.tally import SendResult
     from drbridge.exchange.work import Work
 
 
@@ -63,22 +64,29 @@ class Send(_Sender):
     """Drains every open delivery of the flow to its REST endpoints, whichever run took it in.
 
     A file gets its verdict from `archive`. A message has none: this brick fails in the run that left one for a person,
-    or saw one refused of which its sender is not told.
+    or saw one refused of which its sender is not told. The owners are told of each message by its number.
     """
 
     ui_color = "#dcfce7"
 
     def _send(self, desk: Desk, asked: Work) -> SendResult:
+        from drbridge.exchange.resend import names_any
         from drbridge.exchange.send import send
 
-        result, flow = send(desk, self.dag_id, asked), desk.systems.flow(self.dag_id)
+        flow = desk.systems.flow(self.dag_id)
+        if flow.message and asked.file and not names_any(desk, flow, asked):
+            raise AirflowSkipException(
+                f"no message called {asked.file} has come for this flow: check the number, and that this is its flow"
+            )
+        result = send(desk, self.dag_id, asked)
         if flow.message and (result.parked or (result.rejected and not flow.answer)):
-            raise Rejected(
+            trouble = Rejected(
                 f"Messages that did not arrive: {result.rejected} refused, {result.parked} wait for a person",
                 detail="; ".join(result.troubles),
                 fix="ask the other side what it has; then trigger the flow with the message's number and resend = "
                 "unknown where it is PARKED, failed where it is REJECTED",
             )
+            raise AirflowFailException(str(trouble))
         return result
 
 
@@ -95,10 +103,11 @@ class Answer(_Sender):
 
         result = answer(desk, self.dag_id, asked)
         if result.troubles:
-            raise Rejected(
-                f"Acknowledgements that did not reach the sender of their file: {len(result.troubles)}",
+            trouble = Rejected(
+                f"Acknowledgements that did not reach the sender: {len(result.troubles)}",
                 detail="; ".join(result.troubles),
-                fix="ask the other side what it has; then trigger the flow with the file and resend = unknown where "
-                "one is PARKED, failed where it is REJECTED or held",
+                fix="ask the other side what it has; then trigger the flow with the file, or the message's number, and "
+                "resend = unknown where one is PARKED, failed where it is REJECTED or held",
             )
+            raise AirflowFailException(str(trouble)) if desk.systems.flow(self.dag_id).message else trouble
         return result

@@ -36,7 +36,7 @@ class _Watch(Brick):
             self.log.error("Next: %s", each.fix)
         if findings:
             raise NeedsPerson(
-                f"{what}: {len(findings)}", fix="read the lines above in this task's log, each has its next step"
+                f"{what}: {len(findings)}", fix="open this task's log: each line of what was found has its next step"
             )
         self.log.info("%s: none", what)
 

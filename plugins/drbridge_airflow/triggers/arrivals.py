@@ -27,6 +27,7 @@ LONGEST_REPEAT_SECONDS = 3600.0
 MOST_NAMES_IN_EVENT = 20
 MAIL_EVERY_SECONDS = 1.0
 MAIL_REPEAT_SECONDS = 10.0
+LONGEST_MAIL_REPEAT_SECONDS = 120.0
 
 
 @dataclass
@@ -93,12 +94,14 @@ class Arrivals(BaseEventTrigger):
             await eyes.close()
 
     async def _mail(self) -> AsyncIterator[TriggerEvent]:
-        """An event when messages or answers wait and nobody works on them; again only after some time."""
-        quiet_until = 0.0
+        """An event when messages or answers wait and nobody works on them; again ever less often, while runs do not."""
+        quiet_until, pause = 0.0, MAIL_REPEAT_SECONDS
         while True:
             await asyncio.sleep(MAIL_EVERY_SECONDS)
-            if time.monotonic() >= quiet_until and await mail_waits(self.flow):
-                quiet_until = time.monotonic() + MAIL_REPEAT_SECONDS
+            if not await mail_waits(self.flow):
+                pause = MAIL_REPEAT_SECONDS
+            elif time.monotonic() >= quiet_until:
+                quiet_until, pause = time.monotonic() + pause, min(2 * pause, LONGEST_MAIL_REPEAT_SECONDS)
                 yield TriggerEvent({"flow": self.flow, "waiting": "messages"})  # type: ignore[no-untyped-call]
 
     async def _look(self, eyes: Eyes, fired: Fired) -> tuple[list[str], bool]:

@@ -185,8 +185,9 @@ def test_a_mail_server_that_is_down_does_not_keep_the_webhook_from_it(desk: Desk
 
 def test_messages_with_the_same_trouble_share_a_mail(desk: Desk) -> None:
     told, mail = told_by(desk), Kept()
-    for number in ("M1", "M2", "M2"):
-        of_message(told, FLOW, number, "http_409", "ask DERMS")
+    with told.ledger.write() as tx:
+        for number in ("M1", "M2", "M2"):
+            of_message(told, tx, FLOW, number, "http_409", "ask DERMS")
     tell(told, {"mail": mail})
     (notice,) = mail.notices
     assert (notice.subjects, notice.why, notice.fix) == (("M1", "M2"), "the other side answered HTTP 409", "ask DERMS")

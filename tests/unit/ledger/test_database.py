@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from drbridge.errors import Misconfigured
+from drbridge.errors import Misconfigured, Unreachable
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
 
@@ -47,3 +49,11 @@ def test_a_role_without_rights_is_told_what_it_lacks(postgres_url: str) -> None:
         with owner.write() as tx:
             tx.execute(text("DROP ROLE guest"))
         owner.close()
+
+
+def test_a_database_host_that_says_nothing_is_given_up_within_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        with pytest.raises(Unreachable, match="does not answer"):
+            upgrade(Ledger(f"postgresql+psycopg2://drbridge:x@127.0.0.1:{silent.getsockname()[1]}/ledger"))
+        assert time.monotonic() - began < 15
