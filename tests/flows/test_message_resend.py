@@ -137,7 +137,7 @@ def test_refusal_taken_back_is_answered_anew(desk: Desk, box: Sandbox) -> None:
     box.far("dacs").fault("reject_keys", keys=["0012345678"])
     (number,) = come(desk, "enrollment_request", request)
     run(desk, "derms_dacs_enrollment_request")
-    assert box.far("derms").effects_of("ack")["ENRQ-20260714-17"]["value"] == "FAILURE,1"
+    assert box.far("derms").effects_of("ack")["ENRQ-20260714-17"]["value"] == "ERROR,1"
     box.far("dacs").no_faults()
     run(desk, "derms_dacs_enrollment_request", asked("failed", number))
     assert box.far("derms").effects_of("ack")["ENRQ-20260714-17"]["value"] == "SUCCESS,1"

@@ -108,7 +108,7 @@ def _refused(error: ClientError, conn_id: str, doing: str) -> DrBridgeError:
 
 def _failed(error: Exception, conn_id: str, doing: str) -> DrBridgeError:
     where, detail = f"object storage {conn_id}", f"{doing}: {type(error).__name__}: {error}"
-    if isinstance(error, RecursionError):
+    if RecursionError in (type(error), type(getattr(error, "kwargs", {}).get("error"))):
         # The library follows a redirect to where it came from, again and again.
         return Misconfigured(f"The {where} sends us in circles", doing, f"correct endpoint_url of {conn_id}")
     if isinstance(error, NoCredentialsError | ParamValidationError):
