@@ -60,15 +60,15 @@ def test_a_flow_whose_runs_all_fail_is_woken_ever_less_often(box: Sandbox) -> No
 def test_a_watcher_of_messages_survives_a_ledger_that_is_down(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     arrives()
     looks: list[int] = []
-    real = mail.flows_with_mail
+    real = mail.lanes_with_mail
 
-    def down_at_first(desk: object) -> frozenset[str]:
+    def down_at_first(desk: object) -> dict[str, str]:
         looks.append(1)
         if len(looks) < 3:
             raise Unreachable("The ledger's database does not answer")
         return real(desk)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mail, "flows_with_mail", down_at_first)
+    monkeypatch.setattr(mail, "lanes_with_mail", down_at_first)
 
     async def scene() -> None:
         async with watching(FLOW) as events:
@@ -77,3 +77,11 @@ def test_a_watcher_of_messages_survives_a_ledger_that_is_down(box: Sandbox, monk
             assert (await asyncio.wait_for(events.get(), 5)).payload["flow"] == FLOW
 
     asyncio.run(scene())
+
+
+def test_answers_that_wait_keep_no_message_from_waking_the_flow() -> None:
+    fired = arrivals.Fired(10.0, 120.0)
+    assert [fired.due(["answers"], now) for now in (0.0, 5.0, 10.0, 15.0)] == [["answers"], [], ["answers"], []]
+    assert fired.due(["answers", "messages"], 16.0) == ["messages"]
+    assert fired.due(["answers"], 17.0) == [], "the messages are being sent"
+    assert fired.due(["answers", "messages"], 18.0) == ["messages"], "more came, and nobody sends them now"

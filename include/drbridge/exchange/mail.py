@@ -16,9 +16,14 @@ from drbridge.systems import Endpoint
 
 def flows_with_mail(desk: Desk) -> frozenset[str]:
     """Flows to wake for a message or an answer. Nothing is sent here."""
+    return frozenset(lanes_with_mail(desk).values())
+
+
+def lanes_with_mail(desk: Desk) -> dict[str, str]:
+    """The lanes in which a message or an answer may go now and that nobody works on, each with its flow."""
     with desk.ledger.read() as tx:
-        found = {_woken(tx, desk, lane) for lane in _open_lanes(tx)}
-    return frozenset(filter(None, found))
+        found = {lane: _woken(tx, desk, lane) for lane in _open_lanes(tx)}
+    return {lane: flow for lane, flow in found.items() if flow}
 
 
 def _open_lanes(tx: Tx) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from drbridge_airflow.triggers.eyes import Eyes
-from drbridge_airflow.triggers.mail import mail_waits
+from drbridge_airflow.triggers.mail import lanes_with_mail
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ class Fired:
     Nothing of this needs to outlive the triggerer: waking once too often finds nothing to do.
     """
 
+    first_repeat: float = FIRST_REPEAT_SECONDS
+    longest_repeat: float = LONGEST_REPEAT_SECONDS
     _next: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def due(self, waiting: Sequence[str], now: float) -> list[str]:
@@ -45,8 +47,8 @@ class Fired:
         self._next = {name: when for name, when in self._next.items() if name in set(waiting)}
         due = [name for name in waiting if name not in self._next or self._next[name][0] <= now]
         for name in due:
-            pause = self._next[name][1] * 2 if name in self._next else FIRST_REPEAT_SECONDS
-            pause = min(pause, LONGEST_REPEAT_SECONDS)
+            pause = self._next[name][1] * 2 if name in self._next else self.first_repeat
+            pause = min(pause, self.longest_repeat)
             self._next[name] = (now + pause, pause)
         return due
 
@@ -94,14 +96,14 @@ class Arrivals(BaseEventTrigger):
             await eyes.close()
 
     async def _mail(self) -> AsyncIterator[TriggerEvent]:
-        """An event when messages or answers wait and nobody works on them; again ever less often, while runs do not."""
-        quiet_until, pause = 0.0, MAIL_REPEAT_SECONDS
+        """An event when messages or answers wait and nobody works on them; again ever less often, while runs do not.
+
+        Each lane has its own patience: answers that wait while messages are sent keep no message from waking the flow.
+        """
+        fired = Fired(MAIL_REPEAT_SECONDS, LONGEST_MAIL_REPEAT_SECONDS)
         while True:
             await asyncio.sleep(MAIL_EVERY_SECONDS)
-            if not await mail_waits(self.flow):
-                pause = MAIL_REPEAT_SECONDS
-            elif time.monotonic() >= quiet_until:
-                quiet_until, pause = time.monotonic() + pause, min(2 * pause, LONGEST_MAIL_REPEAT_SECONDS)
+            if fired.due(await lanes_with_mail(self.flow), time.monotonic()):
                 yield TriggerEvent({"flow": self.flow, "waiting": "messages"})  # type: ignore[no-untyped-call]
 
     async def _look(self, eyes: Eyes, fired: Fired) -> tuple[list[str], bool]:

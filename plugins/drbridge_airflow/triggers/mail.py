@@ -16,16 +16,16 @@ FRESH_SECONDS = 0.8
 SHY_SECONDS = 15.0
 
 
-async def mail_waits(flow: str) -> bool:
-    """Whether messages or answers of a flow may go now and nobody works on them."""
-    return flow in await _post_office().flows()
+async def lanes_with_mail(flow: str) -> list[str]:
+    """The lanes of a flow in which messages or answers may go now and nobody works on them."""
+    return [lane for lane, its in (await _post_office().lanes()).items() if its == flow]
 
 
 class _PostOffice:
     def __init__(self) -> None:
-        self._lock, self._known, self._fresh_until = asyncio.Lock(), frozenset[str](), 0.0
+        self._lock, self._known, self._fresh_until = asyncio.Lock(), dict[str, str](), 0.0
 
-    async def flows(self) -> frozenset[str]:
+    async def lanes(self) -> dict[str, str]:
         async with self._lock:
             if time.monotonic() >= self._fresh_until:
                 await self._look()
@@ -33,17 +33,17 @@ class _PostOffice:
 
     async def _look(self) -> None:
         try:
-            self._known, pause = await in_thread(_flows_with_mail), FRESH_SECONDS
+            self._known, pause = await in_thread(_all_lanes), FRESH_SECONDS
         except Exception as error:
             log.warning("Cannot look for messages: %s", error)
-            self._known, pause = frozenset(), SHY_SECONDS
+            self._known, pause = {}, SHY_SECONDS
         self._fresh_until = time.monotonic() + pause
 
 
-def _flows_with_mail() -> frozenset[str]:
-    from drbridge.exchange.mail import flows_with_mail
+def _all_lanes() -> dict[str, str]:
+    from drbridge.exchange import mail
 
-    return flows_with_mail(desk_for_worker())
+    return mail.lanes_with_mail(desk_for_worker())
 
 
 @cache
