@@ -309,6 +309,11 @@ class Flow(Frozen):
         return self
 
     @property
+    def destinations(self) -> tuple[str, ...]:
+        """Everywhere it sends: where it delivers, and where it answers."""
+        return (*self.deliver, self.answer) if self.answer else self.deliver
+
+    @property
     def places(self) -> tuple[str, ...]:
         """Where its files lie at other systems: without the inbox, which is our own."""
         return tuple(url for url in self.source.split() if not url.startswith("inbox://"))

@@ -51,7 +51,7 @@ class Systems(Frozen):
     @model_validator(mode="after")
     def _destinations_exist(self) -> Self:
         for flow in self.flows.values():
-            for name in (*flow.deliver, *([flow.answer] if flow.answer else [])):
+            for name in flow.destinations:
                 if name not in self.endpoints and name not in self.stores:
                     raise ValueError(f"flow {flow.name}: no endpoint or store is called {name!r}")
             if flow.answer in self.stores:
@@ -80,6 +80,11 @@ class Systems(Frozen):
 
     def destination(self, name: str) -> Destination:
         return self.endpoints[name] if name in self.endpoints else self.stores[name]
+
+    def is_answer(self, flow_name: str, destination: str) -> bool:
+        """Whether what a flow sends to a destination are answers; nothing that an unknown flow sends is."""
+        flow = self.flows.get(flow_name)
+        return flow is not None and destination == flow.answer
 
     def is_on(self, flow: Flow) -> bool:
         """Whether the installation's profile has this flow."""

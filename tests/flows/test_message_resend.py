@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.seal import new_key
 from drbridge.exchange.send import answer, send
 from drbridge.exchange.tally import SendResult
 from drbridge.exchange.trace import trace
@@ -161,3 +162,14 @@ def test_trace_finds_a_message_by_what_it_names_and_by_its_number(desk: Desk, bo
     assert set(found[0].matched) == {"messageId", "stageId"}
     assert [each.file for each in trace(desk, number)] == [number]
     assert trace(desk, "7003") == []
+
+
+def test_trace_finds_the_others_when_the_key_of_one_message_is_gone(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRBRIDGE_SEAL_KEY", new_key())
+    (lost,) = come(desk, "event_opt_out", *opt_outs("7001"))
+    monkeypatch.setenv("DRBRIDGE_SEAL_KEY", new_key())
+    (kept,) = come(desk, "event_opt_out", *opt_outs("7002"))
+    assert [each.file for each in trace(desk, "7002")] == [kept]
+    assert [each.file for each in trace(desk, lost)] == [lost], "it is found by its number all the same"

@@ -69,7 +69,7 @@ def places_of(systems: Systems) -> dict[str, list[str]]:
     """The connections in use, each with its addresses of folders and prefixes; a REST side has none."""
     found: dict[str, list[str]] = {}
     for flow in filter(systems.is_on, systems.flows.values()):
-        names = (*flow.deliver, *([flow.answer] if flow.answer else []))
+        names = flow.destinations
         destinations = [systems.destination(name) for name in names]
         for url in (*flow.places, *(each.url for each in destinations if isinstance(each, Store))):
             known = found.setdefault(url.split("/")[2], [])

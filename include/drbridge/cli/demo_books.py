@@ -43,7 +43,7 @@ class Books:
         for flow in self.systems.flows.values():
             nouns = {flow.message} if flow.message else set(flow.prefixes.values())
             wrong = [text for noun in nouns for text in of_files.get(noun, [])] + self._of_messages(nouns)
-            for destination in (*flow.deliver, *([flow.answer] if flow.answer else [])):
+            for destination in flow.destinations:
                 mine = [row for row in rows if (row.flow, row.destination) == (flow.name, destination)]
                 line = _line(flow.name, destination, mine, books)
                 ends = self._other_ends(nouns, line) if destination in flow.deliver else []

@@ -1,4 +1,4 @@
-"""The desk of the command line: connections from AIRFLOW_CONN_*, the ledger from DRBRIDGE_LEDGER_URL."""
+"""The desk of the command line, and how it tells errors."""
 
 from __future__ import annotations
 
@@ -8,20 +8,8 @@ from contextlib import contextmanager
 
 import typer
 
-from drbridge.adapters.outside import ConnectionsOutside, environment_connection
+from drbridge.adapters.here import open_desk
 from drbridge.errors import DrBridgeError
-from drbridge.exchange.desk import Desk
-from drbridge.exchange.staging import Staging
-from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
-from drbridge.systems import load
-
-
-def open_desk() -> Desk:
-    """A desk for this shell."""
-    ledger = Ledger()
-    upgrade(ledger)
-    return Desk(load(), ledger, Staging(), ConnectionsOutside(environment_connection))
 
 
 @contextmanager
@@ -32,3 +20,6 @@ def told_plainly() -> Iterator[None]:
     except DrBridgeError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(3) from error
+
+
+__all__ = ["open_desk", "told_plainly"]

@@ -11,7 +11,7 @@ from drbridge.ledger import leases, queue, targets
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.states import MOVING, DeliveryState
 from drbridge.ledger.tables import deliveries, parcels
-from drbridge.systems import Endpoint
+from drbridge.systems import Systems
 
 
 def flows_with_mail(desk: Desk) -> frozenset[str]:
@@ -42,9 +42,9 @@ def _woken(tx: Tx, desk: Desk, lane: str) -> str:
     of_lane = deliveries.c.state == DeliveryState.OPEN, deliveries.c.lane == lane
     row = tx.execute(select(deliveries.c.flow, deliveries.c.destination).where(*of_lane).limit(1)).one()
     flow = desk.systems.flows.get(row.flow)
-    if flow is None or not desk.systems.is_on(flow) or row.destination not in (*flow.deliver, flow.answer):
+    if flow is None or not desk.systems.is_on(flow) or row.destination not in flow.destinations:
         return ""
-    if leases.holder_of(tx, lane) is not None or not _may_be_called(tx, desk, row.destination):
+    if leases.holder_of(tx, lane) is not None or not may_be_called(tx, desk.systems, row.destination):
         return ""
     due = select(parcels.c.id).where(
         parcels.c.delivery_id == deliveries.c.id,
@@ -57,6 +57,10 @@ def _woken(tx: Tx, desk: Desk, lane: str) -> str:
     return row.flow if waits is not None else ""
 
 
-def _may_be_called(tx: Tx, desk: Desk, destination: str) -> bool:
-    endpoint = desk.systems.endpoints.get(destination)
-    return isinstance(endpoint, Endpoint) and targets.health(tx, endpoint.connection, destination).wait_seconds <= 0
+def may_be_called(tx: Tx, systems: Systems, destination: str) -> bool:
+    """Whether a destination of systems.toml may be called now: it did not ask to be left alone, nor fail too often."""
+    try:
+        connection = systems.destination(destination).connection
+    except KeyError:
+        return False
+    return targets.health(tx, connection, destination).wait_seconds <= 0

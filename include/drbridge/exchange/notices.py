@@ -163,7 +163,7 @@ def _target_down(tx: Tx, systems: Systems, failure: Failure) -> tuple[str, str] 
     flow = systems.flows.get(failure.flow)
     if flow is None or not failure.calls_targets:
         return None
-    for name in (*flow.deliver, *([flow.answer] if flow.answer else [])):
+    for name in flow.destinations:
         if isinstance(endpoint := systems.destination(name), Endpoint):
             health = targets.health(tx, endpoint.connection)
             if health.failures or health.stopped:

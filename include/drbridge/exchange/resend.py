@@ -118,7 +118,7 @@ def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
     rows = [
         row
         for row in tx.execute(look).all()
-        if row.destination in (*flow.deliver, flow.answer)
+        if row.destination in flow.destinations
         and (work.file is None or row.intake_id in named or _is_message_named(row, work))
         and (since is None or row.business_at >= since)
         and (until is None or row.business_at < until)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from drbridge.contracts.posted_file import PostedFile
 from drbridge.errors import DrBridgeError
 from drbridge.exchange.acks import acknowledgement, iso_millis, of_delivery
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.seal import opened
+from drbridge.exchange.seal import content, opened
 from drbridge.ledger import deliveries, messages
 from drbridge.ledger.database import Tx
 from drbridge.ledger.messages import SOURCE, number_of
@@ -92,8 +91,7 @@ def content_of(desk: Desk, number: str) -> JsonValue:
     """What the message with this number said; for those who hold the key."""
     with desk.ledger.read() as tx:
         row = messages.by_number(tx, [number])[number]
-    content: JsonValue = json.loads(desk.seal.open(row.sealed))
-    return content
+    return content(desk.seal, row.sealed)
 
 
 def settled_among(desk: Desk, numbers: Sequence[str]) -> set[str]:
@@ -107,7 +105,7 @@ def settled_among(desk: Desk, numbers: Sequence[str]) -> set[str]:
         .where(messages_table.c.number.in_(numbers))
     )  # fmt: skip
     with desk.ledger.read() as tx:
-        rows = [row for row in tx.execute(look) if not _is_answer(desk, row.flow, row.destination)]
+        rows = [row for row in tx.execute(look) if not desk.systems.is_answer(row.flow, row.destination)]
     unsettled = {row.number for row in rows if row.state not in SETTLED}
     of_files = [result_of(desk, row.number) for row in rows if row.file_name]
     return {row.number for row in rows} - unsettled | {each.number for each in of_files if each and each.is_settled}
@@ -118,11 +116,10 @@ def _ways(tx: Tx, desk: Desk, row: Row[Any], message: Message | None) -> list[Ro
     intake_id = row.intake_id
     if row.file_name:
         intake_id = tx.execute(_intake_of(message, row.file_name)).scalar()
-    return (
-        []
-        if intake_id is None
-        else [way for way in deliveries.of_intake(tx, intake_id) if not _is_answer(desk, way.flow, way.destination)]
-    )
+    if intake_id is None:
+        return []
+    every = deliveries.of_intake(tx, intake_id)
+    return [way for way in every if not desk.systems.is_answer(way.flow, way.destination)]
 
 
 def _intake_of(message: Message | None, file_name: str) -> Select[tuple[int]]:
@@ -134,11 +131,6 @@ def _intake_of(message: Message | None, file_name: str) -> Select[tuple[int]]:
         same = intakes.c.sha256 == message.file.sha256
     look = select(intakes.c.id).where(same, intakes.c.source != SOURCE)
     return look.order_by((intakes.c.name == file_name).desc(), intakes.c.id.desc()).limit(1)
-
-
-def _is_answer(desk: Desk, flow_name: str, destination: str) -> bool:
-    flow = desk.systems.flows.get(flow_name)
-    return flow is not None and destination == flow.answer
 
 
 def _state(tx: Tx, ways: Sequence[Row[Any]]) -> State:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.mail import flows_with_mail
-from drbridge.ledger import intakes, leases, targets
+from drbridge.exchange.mail import flows_with_mail, may_be_called
+from drbridge.ledger import intakes, leases
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import OLDEST_FIRST
 from drbridge.ledger.states import MOVING, SETTLED, DeliveryState
@@ -26,7 +26,7 @@ def due_flows(desk: Desk) -> list[tuple[str, str]]:
             known = desk.systems.flows.get(name)
             if known is None or not desk.systems.is_on(known):
                 continue
-            if leases.holder_of(tx, lane) is None and _may_be_called(tx, desk.systems, destination):
+            if leases.holder_of(tx, lane) is None and may_be_called(tx, desk.systems, destination):
                 due.setdefault(name, f"{destination} has unfinished work that nobody holds")
         for name in _nameless(tx, desk.systems):
             due.setdefault(name, "a file is settled and its source has not got its last name yet")
@@ -73,11 +73,3 @@ def _nameless(tx: Tx, systems: Systems) -> set[str]:
     carried = [row for row in rows if row.flow in systems.flows and row.destination in systems.flows[row.flow].deliver]
     waiting = {row.intake_id for row in carried if row.state not in SETTLED or row.ago < NAMED_WITHIN_SECONDS}
     return {row.flow for row in carried if row.intake_id not in waiting and systems.is_on(systems.flows[row.flow])}
-
-
-def _may_be_called(tx: Tx, systems: Systems, destination: str) -> bool:
-    try:
-        connection = systems.destination(destination).connection
-    except KeyError:
-        return False
-    return targets.health(tx, connection, destination).wait_seconds <= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from drbridge.contracts import KEPT, Message
 from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.ledger.database import home
+from drbridge.ports import JsonValue
 
 KEYS = "DRBRIDGE_SEAL_KEY"
 
@@ -85,6 +87,17 @@ def _local_key(file: Path) -> str:
     return file.read_text()
 
 
+def content(seal: Seal, sealed: bytes) -> JsonValue:
+    """A stored message as it was written.
+
+    Raises:
+        Misconfigured: it was sealed with a key we do not have.
+        NotKnownThere: its time is over, and it was deleted.
+    """
+    told: JsonValue = json.loads(seal.open(sealed))
+    return told
+
+
 def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
     """A stored message as it was accepted.
 
@@ -92,9 +105,9 @@ def opened(seal: Seal, noun: str, sealed: bytes) -> Message:
         Misconfigured: it was sealed with a key we do not have, or is not as this version has it agreed.
         NotKnownThere: its time is over, and its content was deleted.
     """
-    content = seal.open(sealed)
+    written = seal.open(sealed)
     try:
-        return KEPT[noun].model_validate_json(content)
+        return KEPT[noun].model_validate_json(written)
     except ValidationError as error:
         flaws = error.errors(include_input=False, include_url=False, include_context=False)
         raise Misconfigured(

@@ -76,7 +76,7 @@ class _Hit:
 
 def _in_file(desk: Desk, tx: Tx, intake: Row[Any], key: str) -> Iterator[Trace]:
     opened = deliveries.of_intake(tx, intake.id)
-    verdicts = {row.flow: row.verdict for row in opened if row.destination != _answer_of(desk, row.flow)}
+    verdicts = {row.flow: row.verdict for row in opened if not desk.systems.is_answer(row.flow, row.destination)}
     for verdict in dict.fromkeys(verdicts.values()):
         staged = desk.staging.open(intake.noun, intake.sha256, verdict)
         if staged is None:
@@ -123,7 +123,7 @@ def _fields(row: str, delimiter: str) -> list[str]:
 
 def _told(desk: Desk, tx: Tx, staged: StagedFile, intake: Row[Any], delivery: Row[Any], hit: _Hit) -> Trace:
     travels_whole = delivery.destination in desk.systems.stores
-    is_answer = delivery.destination == _answer_of(desk, delivery.flow)
+    is_answer = desk.systems.is_answer(delivery.flow, delivery.destination)
     parcel = parcels.holding(tx, delivery.id, 0 if is_answer or hit.row is None else hit.row)
     state, answer = ("not sent", "") if parcel is None else (parcel.state, f"{parcel.code or ''} {parcel.text or ''}")
     if not is_answer and not travels_whole:
@@ -143,8 +143,3 @@ def _is_overtaken(staged: StagedFile, delivery: Row[Any], parcel: Row[Any] | Non
     """Whether a newer file overtook the row: in the sending it last travelled in, or in any when it travels no more."""
     sendings = range(delivery.generation + 1) if parcel is None else [parcel.generation]
     return any(line in staged.superseded_lines(view_of(delivery.destination, number)) for number in sendings)
-
-
-def _answer_of(desk: Desk, flow: str) -> str | None:
-    known = desk.systems.flows.get(flow)
-    return known.answer if known else None

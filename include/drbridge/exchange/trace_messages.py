@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Row, select
 
+from drbridge.errors import DrBridgeError
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.seal import content
 from drbridge.ledger import deliveries, parcels
 from drbridge.ledger.database import Tx
 from drbridge.ledger.states import ParcelState
@@ -34,10 +35,11 @@ def messages_naming(desk: Desk, tx: Tx, key: str) -> Iterator[tuple[Row[Any], tu
 
 
 def _content(desk: Desk, row: Row[Any]) -> JsonValue:
-    if not row.sealed:
+    """What it said; nothing where that was deleted or cannot be read here: the others are found all the same."""
+    try:
+        return content(desk.seal, row.sealed)
+    except DrBridgeError:
         return None
-    content: JsonValue = json.loads(desk.seal.open(row.sealed))
-    return content
 
 
 def _members(value: JsonValue, key: str, where: str = "") -> tuple[str, ...]:

@@ -8,24 +8,18 @@ from functools import lru_cache
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-from drbridge.adapters.outside import ConnectionsOutside, environment_connection
+from drbridge.adapters.here import open_desk
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.staging import Staging
 from drbridge.inbox.app import create, not_served
 from drbridge.inbox.callers import Callers, CallersInFile
 from drbridge.inbox.paths import PUBLISHED_PREFIX, SHORT_PREFIX
 from drbridge.inbox.reading import Limits
-from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
-from drbridge.systems import load
 
 
 @lru_cache(maxsize=1)
 def desk() -> Desk:
     """Settings and ledger of this process."""
-    ledger = Ledger()
-    upgrade(ledger)
-    return Desk(load(), ledger, Staging(), ConnectionsOutside(environment_connection))
+    return open_desk()
 
 
 def app() -> FastAPI:

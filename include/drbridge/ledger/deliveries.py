@@ -134,9 +134,7 @@ def to(tx: Tx, flow: str, destination: str, intake_ids: Sequence[int]) -> list[R
     )
 
 
-def open_many(
-    tx: Tx, found: Sequence[tuple[int, float]], flow: str, destination: str, lane: str
-) -> list[int]:  # fmt: skip
+def open_many(tx: Tx, found: Sequence[tuple[int, float]], flow: str, destination: str, lane: str) -> list[int]:
     """Opens deliveries of one row for intakes that have none there yet, each with its business date; their numbers."""
     now = clock(tx)
     done = tx.execute(
