@@ -15,6 +15,7 @@ from drbridge.ledger.tables import (
     intakes,
     leases,
     looks,
+    mentions,
     messages,
     parcels,
     problem_counts,
@@ -115,6 +116,6 @@ def _delete(tx: Tx, intake_ids: Sequence[int]) -> None:
     its_parcels = select(parcels.c.id).where(parcels.c.delivery_id.in_(its_deliveries))
     tx.execute(delete(attempts).where(attempts.c.parcel_id.in_(its_parcels)))
     tx.execute(delete(parcels).where(parcels.c.delivery_id.in_(its_deliveries)))
-    for table in (problems, problem_counts, sightings, messages, deliveries):
+    for table in (problems, problem_counts, sightings, mentions, messages, deliveries):
         tx.execute(delete(table).where(table.c.intake_id.in_(intake_ids)))
     tx.execute(delete(intakes).where(intakes.c.id.in_(intake_ids)))

@@ -233,7 +233,26 @@ targets = Table(
     Column("not_before", Float, nullable=False, default=0.0),
     Column("succeeded_at", Float, nullable=False, default=0.0),
     Column("back_at", Float, nullable=False, default=0.0),
+    Column("permits_at", Float, nullable=False, default=0.0),
     Column("last_error", Text),
+)
+
+# Uploads of several parts that we began: noted before the first part, so that what a lost worker left is known as ours.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("begun_at", Float, nullable=False),
+)
+
+# What the messages name, as keyed hashes: a message is found by it without opening every seal.
+mentions = Table(
+    "mentions",
+    metadata,
+    Column("mark", String(32), primary_key=True),
+    Column("intake_id", _Id, ForeignKey("intakes.id"), primary_key=True),
+    Index(None, "intake_id"),
 )
 
 # The files a run was given, in order: a cleared run shows each under the number it had.
