@@ -129,6 +129,17 @@ class Endpoint(Frozen):
         return self.model_copy(update=different.model_dump(exclude_unset=True))
 
 
+class Target(Frozen):
+    """What the owner of a REST connection asks of those who call it.
+
+    Attributes:
+        calls_per_second: deliveries go there no faster, however many workers send; without it as fast as it answers.
+    """
+
+    name: str
+    calls_per_second: float | None = Field(None, gt=0, le=10_000)
+
+
 class Store(Frozen):
     """A folder or bucket prefix that files are delivered to.
 

@@ -30,6 +30,7 @@ from drbridge.settings import (
     Profile,
     Site,
     Store,
+    Target,
     UnknownPolicy,
 )
 
@@ -44,6 +45,7 @@ class Systems(Frozen):
     notify: Notify = Notify()
     keep: Keep = Keep()
     compare: Compare = Compare()
+    targets: dict[str, Target] = {}
     endpoints: dict[str, Endpoint]
     stores: dict[str, Store]
     flows: dict[str, Flow]
@@ -56,6 +58,12 @@ class Systems(Frozen):
                     raise ValueError(f"flow {flow.name}: no endpoint or store is called {name!r}")
             if flow.answer in self.stores:
                 raise ValueError(f"flow {flow.name}: answer {flow.answer!r} is a store; an answer goes to an endpoint")
+        return self
+
+    @model_validator(mode="after")
+    def _targets_are_called(self) -> Self:
+        if unknown := set(self.targets) - {endpoint.connection for endpoint in self.endpoints.values()}:
+            raise ValueError(f"targets: no endpoint uses the connection {', '.join(sorted(unknown))}")
         return self
 
     @model_validator(mode="after")
@@ -80,6 +88,10 @@ class Systems(Frozen):
 
     def destination(self, name: str) -> Destination:
         return self.endpoints[name] if name in self.endpoints else self.stores[name]
+
+    def calls_per_second(self, connection: str) -> float | None:
+        """How fast deliveries may go to a REST connection; None: as fast as it answers."""
+        return self.targets[connection].calls_per_second if connection in self.targets else None
 
     def is_answer(self, flow_name: str, destination: str) -> bool:
         """Whether what a flow sends to a destination are answers; nothing that an unknown flow sends is."""
@@ -189,5 +201,6 @@ def _named(table: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
 
 __all__ = [
     "DEFAULT_FILE", "PROFILES", "Compare", "Destination", "Difference", "Endpoint", "Flow", "Keep", "Lookups",
-    "NoticeKind", "Notify", "Profile", "Site", "Store", "Systems", "UnknownPolicy", "in_words", "is_rejects", "load",
+    "NoticeKind", "Notify", "Profile", "Site", "Store", "Systems", "Target", "UnknownPolicy", "in_words", "is_rejects",
+    "load",
 ]  # fmt: skip

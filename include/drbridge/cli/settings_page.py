@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from drbridge.settings import Compare, Difference, Keep, Lookups
+from drbridge.settings import Compare, Difference, Keep, Lookups, Target
 from drbridge.systems import Endpoint, Flow, Notify, Site, Store
 
 TABLES: dict[str, tuple[type[BaseModel], str]] = {
@@ -18,6 +18,7 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[notify]": (Notify, "Who is told what (docs/notify.md)."),
     "[keep]": (Keep, "How long `housekeeping` leaves things, in days after they are settled."),
     "[compare]": (Compare, "What the daily `reconcile` compares besides the ledger."),
+    "[targets.<connection>]": (Target, "A REST connection that is called no faster than its owner allows."),
     "[endpoints.<name>]": (Endpoint, "One REST operation of another system."),
     '[endpoints.<name>.release."23C"]': (Difference, "What is different at an endpoint in one release."),
     "[stores.<name>]": (Store, "A folder or bucket prefix that files are delivered to."),

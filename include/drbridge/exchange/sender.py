@@ -66,6 +66,7 @@ class Sender:
         self.tally = Tally()
         self.stop = ""
         self.waiting = ""
+        self.next_permit_seconds = 0.0
         self.is_healthy = False
         self.wire = asyncio.Semaphore(endpoint.in_flight)
         self.success_noted = float("-inf")
@@ -92,11 +93,12 @@ class Sender:
                     done = []
                     if claims:
                         continue
-                    if not self._lingers():
+                    if not self.next_permit_seconds and not self._lingers():
                         break
-                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                    await asyncio.sleep(self.next_permit_seconds or LOOK_AGAIN_SECONDS)
                     continue
-                pause = 0.0 if any(each.decided for each in claims) else KEEP_LEASE_EVERY_SECONDS
+                pause = self.next_permit_seconds or KEEP_LEASE_EVERY_SECONDS
+                pause = 0.0 if any(each.decided for each in claims) else pause
                 landed, flying = await asyncio.wait(flying, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                 done = [task.result() for task in landed]
         finally:
@@ -130,6 +132,7 @@ class Sender:
         with self.desk.ledger.write() as tx:
             self._hold(leases.keep(tx, self.lease))
             self._write_outcomes(tx, done)
+            self.next_permit_seconds = 0.0
             claims = [] if self.stop or self.time_is_up else self._next(tx, room, busy)
             decided = [Settled(each, each.decided, each.at, 0.0) for each in claims if each.decided is not None]
             if decided:
@@ -256,13 +259,31 @@ class Sender:
         alone = health.failures > 0 or not self.tally.answered
         if alone and busy:
             return []
-        claims = self.lineup.next(tx, self.lease, 1 if alone else room)
-        while alone and claims and claims[-1].decided is not None and len(claims) < room:
+        claims = self._paced(tx, 1 if alone else room, alone)
+        if not claims and not busy and (wait := self.lineup.wait(tx, self.lease)) is not None:
+            self.waiting = f"the next try is due in {wait:.0f} s. {self.tally.setback}".rstrip(". ")
+        return claims
+
+    def _paced(self, tx: Tx, want: int, alone: bool) -> list[Claim]:
+        """As many as the target's owner allows now, whoever sends; none: the seconds until one may go are noted."""
+        name, pace = self.endpoint.connection, self.desk.systems.calls_per_second(self.endpoint.connection)
+        if pace is None:
+            return self._lined_up(tx, want, alone)
+        granted, wait = targets.permits(tx, name, pace)
+        if not granted:
+            self.next_permit_seconds = wait if self.lineup.wait(tx, self.lease) == 0.0 else 0.0
+            return []
+        claims = self._lined_up(tx, min(want, granted), alone)
+        targets.draw(tx, name, sum(each.decided is None for each in claims), pace)
+        return claims
+
+    def _lined_up(self, tx: Tx, want: int, alone: bool) -> list[Claim]:
+        """The next parcels; one that goes alone stands behind those that are decided without a call."""
+        claims, most = self.lineup.next(tx, self.lease, want), self.endpoint.in_flight * self.lineup.ahead
+        while alone and claims and claims[-1].decided is not None and len(claims) < most:
             if not (more := self.lineup.next(tx, self.lease, 1)):
                 break
             claims += more
-        if not claims and not busy and (wait := self.lineup.wait(tx, self.lease)) is not None:
-            self.waiting = f"the next try is due in {wait:.0f} s. {self.tally.setback}".rstrip(". ")
         return claims
 
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:

@@ -13,6 +13,7 @@ FAILURES_TO_OPEN = 5
 FIRST_PAUSE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 900.0
 STOP_SECONDS = 900.0
+BURST_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,25 @@ def asked_to_wait(tx: Tx, name: str, seconds: float) -> None:
     _know(tx, name)
     until = _later(targets.c.not_before, clock(tx) + seconds)
     tx.execute(update(targets).where(targets.c.name == name).values(not_before=until))
+
+
+def permits(tx: Tx, name: str, per_second: float) -> tuple[int, float]:
+    """How many calls may go to a target now, and if none, the seconds until one may; nobody else draws meanwhile.
+
+    What goes in any second, from all workers together, is at most a quarter more than `per_second` (or one call more).
+    """
+    _know(tx, name)
+    now = clock(tx)
+    ahead = tx.execute(select(targets.c.permits_at - now).where(targets.c.name == name).with_for_update()).scalar_one()
+    room = max(BURST_SECONDS, 1 / per_second) - max(ahead, 0.0)
+    count = int(room * per_second + 1e-6)
+    return (count, 0.0) if count > 0 else (0, 1 / per_second - room)
+
+
+def draw(tx: Tx, name: str, calls: int, per_second: float) -> None:
+    """So many calls go to a target now."""
+    begin = _later(targets.c.permits_at, clock(tx))
+    tx.execute(update(targets).where(targets.c.name == name).values(permits_at=begin + calls / per_second))
 
 
 def try_again_now(tx: Tx, *names: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from drbridge.ledger import targets
 from drbridge.ledger.database import Ledger, clock
+from drbridge.ledger.tables import targets as targets_table
 
 
 def test_an_unknown_target_may_be_called(ledger: Ledger) -> None:
@@ -101,3 +102,29 @@ def test_it_is_known_whether_a_target_worked_since_a_moment(ledger: Ledger) -> N
         now = tx.execute(select(clock(tx))).scalar_one()
         assert targets.worked_since(tx, "derms", now - 60)
         assert not targets.worked_since(tx, "derms", now + 1)
+
+
+def test_permits_are_drawn_by_all_and_run_out(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        assert targets.permits(tx, "dacs", 40.0) == (10, 0.0)
+        targets.draw(tx, "dacs", 10, 40.0)
+    with ledger.write() as tx:
+        left, wait = targets.permits(tx, "dacs", 40.0)
+    assert left < 10
+    assert wait <= 1 / 40.0
+
+
+def test_a_slow_target_is_called_once_and_then_not_before_its_time(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        assert targets.permits(tx, "dacs", 0.5) == (1, 0.0)
+        targets.draw(tx, "dacs", 1, 0.5)
+        granted, wait = targets.permits(tx, "dacs", 0.5)
+    assert granted == 0
+    assert wait == pytest.approx(2.0, abs=0.5)
+
+
+def test_permits_that_nobody_drew_are_not_saved_up(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        targets.draw(tx, "dacs", 1, 40.0)
+        tx.execute(update(targets_table).values(permits_at=1.0))
+        assert targets.permits(tx, "dacs", 40.0) == (10, 0.0)
