@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from sqlalchemy import select, update
 
 from drbridge.errors import BadInput, NeedsPerson
+from drbridge.exchange.questions import Question
 from drbridge.ledger.states import DeliveryState
 from drbridge.ledger.tables import deliveries
 from drbridge_airflow.desk import desk_for_worker
@@ -25,7 +26,6 @@ from drbridge_airflow.operators import (
     Take,
     WhatWaits,
 )
-from drbridge_airflow.operators.release import CHOICES
 from drbridge_airflow.policies import FLOW_SETTINGS, WAKE_ALIAS, day_from
 from drbridge_sandbox.sandbox import Sandbox
 from tests.bricks.files import SCORE_FLOW, SCORES, scores
@@ -116,7 +116,7 @@ class Events:
 def question(run: Run) -> Decide:
     assert run.do(make(WhatWaits, "release")) == GREEN
     ((_, (held,)),) = run.results.items()
-    brick = make(Decide, "release", held=held)
+    brick = make(Decide, "release", question=held)
     assert isinstance(brick, Decide)
     return brick
 
@@ -132,13 +132,14 @@ def test_a_question_shows_what_is_held_and_takes_no_name_for_a_template(delivere
     assert brick.body is not None
     assert "3 rows (3 acked)" in brick.body
     assert brick.template_fields == ()
-    assert tuple(brick.options) == CHOICES
+    assert brick.options == ["Let it go on", "Refuse it", "Leave it"]
 
 
 def test_a_mapped_question_has_its_form_and_wakes_flows(delivered: Sandbox) -> None:
     with DAG("release", schedule=None, **FLOW_SETTINGS):
         mapped = Decide.each(WhatWaits(task_id="what_waits"))
-    brick = mapped.unmap({"held": {"delivery": 1, "key": "1.0", "flow": SCORE_FLOW, "name": NAME, "text": "why"}})
+    asked = Question("held 1.0", SCORE_FLOW, NAME, "Held", "why", ("Leave it",)).as_dict()
+    brick = mapped.unmap({"question": asked})
     assert isinstance(brick, Decide)
     assert (brick.subject, list(brick.params), brick.outlets) == (f"Held: {NAME}", ["why"], [WAKE_ALIAS])
 
@@ -165,9 +166,3 @@ def test_what_went_on_meanwhile_is_not_asked_about(delivered: Sandbox) -> None:
     run = Run.of("release")
     assert run.do(brick) == SKIPPED
     assert isinstance(run.error, AirflowSkipException)
-
-
-def test_the_choices_of_the_form_are_those_that_are_understood() -> None:
-    from drbridge.exchange import release
-
-    assert (release.GO_ON, release.REFUSE, release.LEAVE) == CHOICES

@@ -36,6 +36,7 @@ from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ports import FileStore
 from drbridge.systems import Destination, Endpoint, Flow, Store
 
+OVER_THRESHOLD = "over_threshold"
 OpenFile = Callable[[], AbstractContextManager[Iterator[bytes]]]
 
 
@@ -125,7 +126,7 @@ def read_file(
     with explained(desk.staging.root):
         report, staged = _checked(desk, flow, contract, open_file, lease)
     record = control_record(flow, source, seen.name)
-    refusal = _refusal(desk, flow, report) or _disagreement(report, seen.name, record)
+    refusal = _refusal(desk, flow, contract.noun, report) or _disagreement(report, seen.name, record)
     return Received(
         flow, contract, report, staged, seen, refusal, _business_at(contract, report, seen),
         _has_name_back(desk, source, flow.source, seen.name), record,
@@ -162,19 +163,25 @@ def _checked(
         run.discard()
 
 
-def _refusal(desk: Desk, flow: Flow, report: FileReport) -> BadInput | None:
+def _refusal(desk: Desk, flow: Flow, noun: str, report: FileReport) -> BadInput | None:
     if report.refusal or not report.rejected:
         return report.refusal
     threshold = desk.systems.threshold(flow)
     share = 100 * report.rejected / report.rows
-    if share <= threshold:
+    if share <= threshold or _is_approved(desk, noun, report.sha256):
         return None
     return BadInput(
         f"{report.rejected} of {report.rows} rows are refused ({share:.1f} %), more than the {threshold:g} % allowed",
         detail=", ".join(f"{code}: {count}" for code, count in report.problem_counts.items()),
         fix="correct the file at its source, or raise reject_threshold_percent and give the file its old name back",
-        code="over_threshold",
+        code=OVER_THRESHOLD,
     )
+
+
+def _is_approved(desk: Desk, noun: str, sha256: str) -> bool:
+    """Whether a person has seen how many of the file's rows are bad, and lets the good ones go."""
+    with desk.ledger.read() as tx:
+        return intakes.is_approved(tx, noun, sha256)
 
 
 def _disagreement(report: FileReport, name: str, record: bytes | None) -> BadInput | None:

@@ -69,7 +69,7 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
     if work.dry_run:
         return Reopened(would_open=tuple(f"{row.name} > {row.destination}" for row in chosen))
     has_files = bool(chosen and flow.source)
-    missing = _names_back(desk, flow, chosen) if has_files and work.resend != "unknown" else set[int]()
+    missing = names_back(desk, flow, chosen) if has_files and work.resend != "unknown" else set[int]()
     lost = {row.id: row.name for row in chosen if row.intake_id in missing and _needs_bytes(desk, row)}
     with desk.ledger.write() as tx:
         if _was_done(tx, work.run):
@@ -168,7 +168,7 @@ def _needs_bytes(desk: Desk, row: Row[Any]) -> bool:
     return is_relay or row.state in (DeliveryState.REFUSED, DeliveryState.ASKED)
 
 
-def _names_back(desk: Desk, flow: Flow, chosen: list[Row[Any]]) -> set[int]:
+def names_back(desk: Desk, flow: Flow, chosen: list[Row[Any]]) -> set[int]:
     """Gives the sources of intakes their names back; returns the intakes whose file is not there any more."""
     with desk.ledger.read() as tx:
         seen = {row.intake_id: intakes.sighting_in(tx, row.intake_id, flow.source) for row in chosen}

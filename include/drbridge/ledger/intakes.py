@@ -255,6 +255,17 @@ def last_patrols(tx: Tx) -> dict[str, float]:
     }
 
 
+def approve(tx: Tx, intake_id: int) -> None:
+    """A person lets the good rows of a file go, however many are bad."""
+    tx.execute(update(intakes).where(intakes.c.id == intake_id).values(approved_at=clock(tx)))
+
+
+def is_approved(tx: Tx, noun: str, sha256: str) -> bool:
+    """Whether a person lets the good rows of these bytes go."""
+    mine = (intakes.c.noun == noun, intakes.c.sha256 == sha256, intakes.c.approved_at.is_not(None))
+    return tx.execute(select(intakes.c.id).where(*mine).limit(1)).first() is not None
+
+
 def codes(tx: Tx, intake_id: int) -> dict[str, int]:
     """How many problems of each code the check found."""
     look = select(problem_counts.c.code, problem_counts.c["count"]).where(problem_counts.c.intake_id == intake_id)

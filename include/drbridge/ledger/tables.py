@@ -33,7 +33,8 @@ def _id() -> Column[int]:
     return Column("id", _Id, primary_key=True, autoincrement=True)
 
 
-# One thing that arrived. A file without rows is told apart by its name as well, in name_key.
+# One thing that arrived. A file without rows is told apart by its name as well, in name_key. Of an approved file the
+# good rows go, however many are bad: a person has decided it.
 intakes = Table(
     "intakes",
     metadata,
@@ -52,6 +53,7 @@ intakes = Table(
     Column("refusal_text", Text),
     Column("business_at", Float, nullable=False),
     Column("taken_at", Float, nullable=False),
+    Column("approved_at", Float),
     UniqueConstraint("noun", "sha256", "name_key"),
 )
 

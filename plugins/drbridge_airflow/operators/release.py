@@ -1,4 +1,4 @@
-"""Asking a person about held deliveries, one task for each, and doing what was decided."""
+"""Asking a person about what waits for one, one task for each, and doing what was decided."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
     from drbridge.exchange.desk import Desk
 
-CHOICES = ("Let it go on", "Refuse it", "Leave it")
-
 
 class WhatWaits(Brick):
-    """Lists the held deliveries that nobody has been asked about yet; by hand: all that are held."""
+    """Lists what waits for a person and was not asked about yet; by hand: all that waits."""
 
     is_of_flow = False
     ui_color = "#fae8ff"
@@ -30,51 +28,52 @@ class WhatWaits(Brick):
         from drbridge.exchange.release import to_ask
 
         run = context["dag_run"]
-        held = to_ask(desk, run.dag_id, run.run_id, is_by_hand(context))
-        if not held:
-            raise AirflowSkipException("nothing is held that nobody was asked about")
-        for each in held:
+        waiting = to_ask(desk, run.dag_id, run.run_id, is_by_hand(context))
+        if not waiting:
+            raise AirflowSkipException("nothing waits that nobody was asked about")
+        for each in waiting:
             self.log.info("%s: %s", each.name, each.text)
-        return [each.as_dict() for each in held]
+        return [each.as_dict() for each in waiting]
 
 
 class Decide(Brick, HITLOperator):
-    """Asks a person about one held delivery, waits without holding a worker, and does at once what was decided.
+    """Asks a person one question, waits without holding a worker, and does at once what was decided.
 
     Args:
-        held: the delivery, as `what_waits` lists it. Never a template: a name may contain anything.
+        question: as `what_waits` lists it. Never a template: a name may contain anything.
     """
 
     template_fields = ()
     is_of_flow = False
     ui_color = "#fef9c3"
 
-    def __init__(self, *, held: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, question: dict[str, Any], **kwargs: Any) -> None:
         why = Param("", type="string", title="Reason", maxLength=500, description="Why: it is kept in the audit.")
         kwargs |= {"params": {"why": why}, "outlets": [WAKE_ALIAS]}  # a mapped task brings empty ones along
         super().__init__(
-            subject=f"Held: {shortened(held['name'])}", body=held["text"], options=list(CHOICES), **kwargs
+            subject=f"{question['title']}: {shortened(question['name'])}", body=question["text"],
+            options=list(question["choices"]), **kwargs,
         )  # fmt: skip
-        self.held = held
+        self.question = question
 
     @property
     def label(self) -> str:
         """The file's or message's name, as the grid shows it."""
-        return shortened(self.held["name"])
+        return shortened(self.question["name"])
 
     @classmethod
     def each(cls, waiting: BaseOperator) -> MappedOperator:
-        """One task per delivery that `waiting` returns."""
+        """One task for each question that `waiting` returns."""
         return cls.partial(
             task_id="decide", outlets=[WAKE_ALIAS], map_index_template="{{ task.label }}"
-        ).expand(held=waiting.output)  # fmt: skip
+        ).expand(question=waiting.output)  # fmt: skip
 
     def work(self, desk: Desk, context: Context) -> None:
-        """Asks, unless the delivery went on meanwhile."""
-        from drbridge.exchange.release import is_held
+        """Asks, unless it does not wait any more."""
+        from drbridge.exchange.release import waits
 
-        if not is_held(desk, self.held["delivery"]):
-            raise AirflowSkipException("it is not held any more")
+        if not waits(desk, self.question["key"]):
+            raise AirflowSkipException("it does not wait any more")
         HITLOperator.execute(self, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -88,8 +87,8 @@ class Decide(Brick, HITLOperator):
         user = answer["responded_by_user"] or {}
         who = str(user.get("name") or user.get("id") or "nobody")
         (choice,), why = answer["chosen_options"], str(answer["params_input"].get("why") or "")
-        told = decide(desk, self.held["delivery"], choice, who, why)
-        self.log.info("%s: %s decided %r, %s", self.held["name"], who, choice, told)
-        if flow := self.held["flow"]:
+        told = decide(desk, self.question["key"], choice, who, why)
+        self.log.info("%s: %s decided %r, %s", self.question["name"], who, choice, told)
+        if flow := self.question["flow"]:
             context["outlet_events"][WAKE_ALIAS].add(wake_asset(flow), extra={"why": f"{who} decided"})
         return {"choice": choice, "who": who, "told": told}

@@ -1,4 +1,4 @@
-"""uploads that were begun, what messages name, and when the next call to a target is due"""
+"""uploads that were begun, what messages name, when the next call to a target is due, and files that were approved"""
 
 from alembic import op
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), 'sqlite')
 
 
 def upgrade() -> None:
+    op.add_column('intakes', sa.Column('approved_at', sa.Float(), nullable=True))
     op.add_column('targets', sa.Column('permits_at', sa.Float(), nullable=False, server_default='0'))
     op.create_table(
         'uploads',
@@ -32,3 +33,4 @@ def downgrade() -> None:
     op.drop_table('mentions')
     op.drop_table('uploads')
     op.drop_column('targets', 'permits_at')
+    op.drop_column('intakes', 'approved_at')
