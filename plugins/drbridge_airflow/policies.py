@@ -116,7 +116,20 @@ def params() -> dict[str, Param]:
                 "all": "all: refused and accepted, once more",
             },
             description="What was settled is sent again only if you say so here. 'failed' and 'all' need a file, a "
-            "message or dates above. Who asked, and why, is written down.",
+            "message or dates above, or a cause or program below. Who asked, and why, is written down.",
+        ),
+        "reason": Param(
+            None, type=["null", "string"], title="Only this cause", maxLength=200,
+            description="Of that only what ended with this code (`drbridge ledger causes` lists them), or with these "
+            "words in the other side's answer. Empty: whatever the cause.",
+        ),
+        "program": Param(
+            None, type=["null", "string"], title="Only this program", maxLength=120,
+            description="Of that only what names this program, by its id or code. Empty: all programs.",
+        ),
+        "destination": Param(
+            None, type=["null", "string"], title="Only to", maxLength=80,
+            description="Of that only what goes there: an endpoint or store of systems.toml. Empty: wherever it goes.",
         ),
         "why": Param(
             None, type=["null", "string"], title="Reason", maxLength=500,

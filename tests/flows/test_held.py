@@ -84,7 +84,7 @@ def test_two_who_have_a_held_file_go_on_leave_it_done(
     desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hasty = with_endpoint(desk, "derms_device_score", max_tries=1)
-    names_back, others = resending._names_back, [asked(SCORE.name, "failed", 1)]
+    names_back, others = resending.names_back, [asked(SCORE.name, "failed", 1)]
 
     def while_another_run_does_it(*args: Any) -> set[int]:
         found = names_back(*args)
@@ -98,7 +98,7 @@ def test_two_who_have_a_held_file_go_on_leave_it_done(
         states(hasty, SCORE_FLOW)
     assert state_of(desk, "derms_device_score") == DeliveryState.HELD
     with monkeypatch.context() as patch:
-        patch.setattr(resending, "_names_back", while_another_run_does_it)
+        patch.setattr(resending, "names_back", while_another_run_does_it)
         reopen(hasty, SCORE_FLOW, asked(SCORE.name, "failed", 2))
     assert state_of(desk, "derms_device_score") == DeliveryState.DONE
 

@@ -143,6 +143,24 @@ def balance(flow: OfFlow = None, as_json: AsJson = False) -> None:
             raise typer.Exit(1)
 
 
+@ledger.command()
+def causes(flow: OfFlow = None, as_json: AsJson = False) -> None:
+    """Lists why rows were refused or wait for a person, to choose what goes again: the form of a flow takes a code.
+
+    Example: drbridge ledger causes
+    """
+    with told_plainly():
+        desk = open_desk()
+        _need_known(desk, flow)
+        with desk.ledger.read() as tx:
+            found = [
+                {"code": row.code or "", "state": row.state, "rows": int(row.rows), "flow": row.flow,
+                 "destination": row.destination, "from": _when(row.first_at), "to": _when(row.last_at)}
+                for row in parcels.causes(tx, flow)
+            ]  # fmt: skip
+        print_lines(found, "Causes", as_json)
+
+
 @ledger.command("audit")
 def audit_(as_json: AsJson = False) -> None:
     """Lists what persons had sent again: when, who, what, in which run, and why; the latest last.

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from drbridge.exchange.acks import settle, withdraw_answer
 from drbridge.exchange.cutting import Age, overtaken_lines, rows_left
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.meaning import Chosen, every
 from drbridge.exchange.operations import operation_of
 from drbridge.ledger import deliveries, messages, parcels, queue
 from drbridge.ledger.database import Tx
@@ -36,41 +37,46 @@ class _Plan:
     is_held: bool
 
 
-def resend_parcels(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> bool:
+def resend_parcels(
+    desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState], chosen: Chosen = every
+) -> bool:  # fmt: skip
     """Has the rows of a delivery's settled parcels sent again under new keys; says whether there was anything to open.
 
     A held delivery goes on with what it never sent as well: newer files may have passed it meanwhile.
 
     Args:
         delivery: as `deliveries.with_intakes` gives it.
+        chosen: which of the parcels.
     """
-    plan = _plan(desk, tx, delivery, states)
+    plan = _plan(desk, tx, delivery, states, chosen)
     if plan.anew or plan.is_held:
         _in_new_generation(desk, tx, delivery, plan)
     return bool(plan.anew) or plan.is_held
 
 
-def release_parked(desk: Desk, tx: Tx, delivery: Row[Any]) -> bool:
+def release_parked(desk: Desk, tx: Tx, delivery: Row[Any], chosen: Chosen = every) -> bool:
     """Has parcels in doubt tried again under their old keys; says whether there were any.
 
     Where a newer file has overtaken some of a parcel's rows since, the others go under a new key: the same key must
     never carry other bytes.
     """
-    plan = _plan(desk, tx, delivery, (ParcelState.PARKED,))
+    plan = _plan(desk, tx, delivery, (ParcelState.PARKED,), chosen)
     ids = [row.id for row in plan.as_they_are if row.state == ParcelState.PARKED]
     destination = desk.systems.destination(delivery.destination)
     asked = isinstance(destination, Endpoint) and destination.unknown == "query"
     doubtful = [row.id for row in plan.as_they_are if asked and row.code == IN_DOUBT]
-    for chosen, state in ((doubtful, ParcelState.UNKNOWN), (ids, ParcelState.PENDING)):
-        parcels.move(tx, chosen, ParcelState.PARKED, state, "resent", "a person asked for it")
+    for some, state in ((doubtful, ParcelState.UNKNOWN), (ids, ParcelState.PENDING)):
+        parcels.move(tx, some, ParcelState.PARKED, state, "resent", "a person asked for it")
     if plan.anew:
         _in_new_generation(desk, tx, delivery, plan)
     return bool(ids or plan.anew)
 
 
-def preview(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> list[Claim]:
+def preview(
+    desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState], chosen: Chosen = every
+) -> list[Claim]:  # fmt: skip
     """What would be sent, without opening anything."""
-    plan = _plan(desk, tx, delivery, states)
+    plan = _plan(desk, tx, delivery, states, chosen)
     message = messages.of_intake(tx, delivery.intake_id)
     sealed = bytes(message.sealed) if message else b""
     same = [queue.as_claim(delivery, row, sealed) for row in plan.as_they_are]
@@ -84,11 +90,11 @@ def preview(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState
     ]  # fmt: skip
 
 
-def _plan(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState]) -> _Plan:
+def _plan(desk: Desk, tx: Tx, delivery: Row[Any], states: Sequence[ParcelState], chosen: Chosen) -> _Plan:
     now = deliveries.locked(tx, delivery.id)
     is_held = now.state == DeliveryState.HELD and ParcelState.PARKED not in states
     also = (ParcelState.PENDING, ParcelState.UNKNOWN) if is_held else ()
-    old = parcels.of_delivery(tx, delivery.id, *states, *also) if states else []
+    old = [row for row in parcels.of_delivery(tx, delivery.id, *states, *also) if chosen(row)] if states else []
     left = _left(desk, tx, delivery, old, now.generation + 1)
     doubtful = (ParcelState.PARKED, ParcelState.UNKNOWN)
     whole = [row for row, rows in zip(old, left, strict=True) if row.state in doubtful and rows == row.rows]

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row, or_, select
 
+from drbridge.errors import BadInput
 from drbridge.exchange.again import preview, release_parked, resend_parcels
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.meaning import chosen_by, with_reason
 from drbridge.exchange.receive import fingerprint
 from drbridge.exchange.turns import move_record
 from drbridge.exchange.work import Resend, Work
@@ -24,6 +26,7 @@ from drbridge.ledger.tables import sightings
 from drbridge.ports import AlreadyThere, FileStore
 from drbridge.systems import Flow, Store
 
+STOPPED = (DeliveryState.REFUSED, DeliveryState.ASKED, DeliveryState.HELD)
 STATES: dict[Resend, tuple[ParcelState, ...]] = {
     "nothing": (),
     "failed": (ParcelState.REJECTED,),
@@ -56,13 +59,19 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
     files get their old names back first, so that the run shows them and gives them their verdict anew.
 
     Raises:
+        BadInput: the flow does not send to the destination that the run names.
         RetryLater: the source cannot be reached; nothing was opened.
     """
     if work.resend == "nothing":
         return Reopened()
     flow = desk.systems.flow(flow_name)
+    if work.destination not in (None, *flow.destinations):
+        raise BadInput(
+            f"{flow.name} does not send to {work.destination}", code="bad_params",
+            fix=f"choose one of {', '.join(flow.destinations)}",
+        )  # fmt: skip
     with desk.ledger.read() as tx:
-        chosen = [] if _was_done(tx, work.run) else _wanted(tx, flow, work)
+        chosen = [] if _was_done(tx, work.run) else _wanted(desk, tx, flow, work)
         emptied = messages.emptied(tx, [row.intake_id for row in chosen])
     gone = tuple(sorted({row.name for row in chosen if row.intake_id in emptied}))
     chosen = [row for row in chosen if row.intake_id not in emptied]
@@ -74,7 +83,7 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
     with desk.ledger.write() as tx:
         if _was_done(tx, work.run):
             return Reopened()
-        opened = sum(_open(desk, tx, row, work.resend) for row in chosen if row.id not in lost)
+        opened = sum(_open(desk, tx, row, work) for row in chosen if row.id not in lost)
         audit.note(
             tx, work.who, f"resend {work.resend}", work.run,
             f"{work.why or 'no reason given'} (deliveries opened: {opened}; {work.asked_for})",
@@ -84,8 +93,10 @@ def reopen(desk: Desk, flow_name: str, work: Work) -> Reopened:
 
 def calls_again(desk: Desk, tx: Tx, flow: Flow, destination: str, work: Work) -> list[Claim]:
     """What the run's `resend` would send to a destination, without opening anything: for a dry run."""
-    chosen = [row for row in _wanted(tx, flow, work) if row.destination == destination]
-    return [claim for row in chosen for claim in preview(desk, tx, row, STATES[work.resend])]
+    wanted = [row for row in _wanted(desk, tx, flow, work) if row.destination == destination]
+    return [
+        claim for row in wanted for claim in preview(desk, tx, row, STATES[work.resend], chosen_by(desk, tx, row, work))
+    ]
 
 
 def names_any(desk: Desk, flow: Flow, work: Work) -> bool:
@@ -103,14 +114,16 @@ def archived(desk: Desk, flow_name: str, work: Work) -> list[str]:
     return [row.renamed_to for row in rows if row.renamed_to and flow.noun_of(row.name) and work.wants_name(row.name)]
 
 
-def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
+def _wanted(desk: Desk, tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
     """Deliveries of the window with anything that the run's `resend` speaks of; answers before what they answer.
 
     What was accepted of an answer is never sent again: `all` speaks of rows and files.
     """
     since, until = work.since and work.since.timestamp(), work.until and work.until.timestamp()
-    states = parcels_table.c.delivery_id == table.c.id, parcels_table.c.state.in_(STATES[work.resend])
-    stopped = table.c.state.in_((DeliveryState.REFUSED, DeliveryState.ASKED, DeliveryState.HELD))
+    states = (
+        parcels_table.c.delivery_id == table.c.id, parcels_table.c.state.in_(STATES[work.resend]), with_reason(work),
+    )  # fmt: skip
+    stopped = table.c.state.in_(STOPPED)
     look = deliveries.with_intakes(flow=flow.name).where(
         or_(stopped, select(parcels_table.c.id).where(*states).exists())
     )
@@ -119,10 +132,11 @@ def _wanted(tx: Tx, flow: Flow, work: Work) -> list[Row[Any]]:
         row
         for row in tx.execute(look).all()
         if row.destination in flow.destinations
+        and work.destination in (None, row.destination)
         and (work.file is None or row.intake_id in named or _is_message_named(row, work))
         and (since is None or row.business_at >= since)
         and (until is None or row.business_at < until)
-        and _has_any(tx, flow, row, work.resend)
+        and _has_any(desk, tx, flow, row, work)
     ]
     return sorted(rows, key=lambda row: row.destination != flow.answer)
 
@@ -133,13 +147,17 @@ def _is_message_named(row: Row[Any], work: Work) -> bool:
     return row.source == SOURCE and (work.wants_name(ours) or ours == number_of(row.noun, work.file or ""))
 
 
-def _has_any(tx: Tx, flow: Flow, row: Row[Any], resend: Resend) -> bool:
-    states = STATES[resend]
-    if row.destination == flow.answer:
-        if row.state == DeliveryState.HELD and resend == "failed":
-            return _is_settled(tx, flow, row.intake_id)
+def _has_any(desk: Desk, tx: Tx, flow: Flow, row: Row[Any], work: Work) -> bool:
+    """Whether the run's `resend` speaks of anything in a delivery; reason and program are those of what was sent."""
+    states, is_answer = STATES[work.resend], row.destination == flow.answer
+    if is_answer:
         states = tuple(state for state in states if state is not ParcelState.ACKED)
-    elif resend != "unknown" and row.state in (DeliveryState.REFUSED, DeliveryState.ASKED, DeliveryState.HELD):
+    if work.reason or work.program:
+        is_meant = chosen_by(desk, tx, row, work)
+        return row.state not in STOPPED and any(is_meant(each) for each in parcels.of_delivery(tx, row.id, *states))
+    if is_answer and row.state == DeliveryState.HELD and work.resend == "failed":
+        return _is_settled(tx, flow, row.intake_id)
+    if not is_answer and work.resend != "unknown" and row.state in STOPPED:
         return True
     return bool(states) and parcels.has_any(tx, row.id, states)
 
@@ -155,12 +173,13 @@ def _was_done(tx: Tx, run: str) -> bool:
     return bool(run) and tx.execute(select(audit_table.c.id).where(*done)).first() is not None
 
 
-def _open(desk: Desk, tx: Tx, row: Row[Any], resend: Resend) -> bool:
-    if resend == "unknown":
-        return release_parked(desk, tx, row)
+def _open(desk: Desk, tx: Tx, row: Row[Any], work: Work) -> bool:
+    chosen = chosen_by(desk, tx, row, work)
+    if work.resend == "unknown":
+        return release_parked(desk, tx, row, chosen)
     if row.state in (DeliveryState.REFUSED, DeliveryState.ASKED):
         return deliveries.ask(tx, row.id)
-    return resend_parcels(desk, tx, row, STATES[resend])
+    return resend_parcels(desk, tx, row, STATES[work.resend], chosen)
 
 
 def _needs_bytes(desk: Desk, row: Row[Any]) -> bool:

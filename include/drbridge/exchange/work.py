@@ -13,6 +13,7 @@ from drbridge.errors import BadInput
 from drbridge.systems import in_words
 
 DAY = "%Y-%m-%d %H:%MZ"
+MEANING = ("destination", "reason", "program")
 Resend = Literal["nothing", "failed", "unknown", "all"]
 
 
@@ -25,6 +26,9 @@ class Work(BaseModel):
         why: the reason that person gave; kept there too.
         file: a file's name, a message's number, or a glob of either; None is everything.
         since, until: business dates in [since, until), UTC.
+        destination: only what goes there: an endpoint or store of systems.toml; None is all of the flow's.
+        reason: of what is sent again only what ended with this code, or with these words in the other side's answer.
+        program: of that, only what names this program.
         resend: which settled parcels to send again: refused ones, those in doubt, or all.
         dry_run: show the calls that would be sent, send none.
         by_hand: a person asked, so waiting times left over from an outage are cut short.
@@ -40,6 +44,9 @@ class Work(BaseModel):
     file: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    destination: str | None = None
+    reason: str | None = None
+    program: str | None = None
     resend: Resend = "nothing"
     dry_run: bool = False
     by_hand: bool = False
@@ -52,19 +59,29 @@ class Work(BaseModel):
             raise ValueError("since is not before until")
         if self.resend in ("failed", "all") and not self.is_narrowed:
             raise ValueError(
-                f"resend={self.resend} needs a file, or since and until, so that not everything goes again"
+                f"resend={self.resend} needs a file, since and until, a reason or a program, so that not everything "
+                "goes again"
             )
+        if self.resend == "nothing" and self.means_some:
+            raise ValueError("destination, reason and program choose what is sent again: say so in resend")
         return self
 
     @property
     def is_narrowed(self) -> bool:
-        return self.file is not None or self.since is not None or self.until is not None
+        return any(each is not None for each in (self.file, self.since, self.until, self.reason, self.program))
+
+    @property
+    def means_some(self) -> bool:
+        """Whether what is sent again is chosen by what it means."""
+        return any(each is not None for each in (self.destination, self.reason, self.program))
 
     @property
     def asked_for(self) -> str:
         """The window in words."""
         told = [f"file {self.file}" if self.file else "", f"since {self.since:{DAY}}" if self.since else "",
-                f"until {self.until:{DAY}}" if self.until else ""]  # fmt: skip
+                f"until {self.until:{DAY}}" if self.until else "",
+                f"to {self.destination}" if self.destination else "", f"reason {self.reason}" if self.reason else "",
+                f"program {self.program}" if self.program else ""]  # fmt: skip
         return ", ".join(filter(None, told)) or "every file"
 
     def wants_name(self, name: str) -> bool:
@@ -91,7 +108,8 @@ def work_of(
 
     Args:
         run_type: scheduled, manual, asset_triggered or backfill.
-        params: the trigger form: file, since, until, resend, dry_run, why; a backfill's conf may carry the last three.
+        params: the trigger form: file, since, until, resend, destination, reason, program, why, dry_run; a backfill's
+            conf may carry all but the first three.
         interval: the run's data interval, absent for manual and asset-triggered runs.
         who: the Airflow user, if a person started it.
         run: "<dag id>/<run id>".
@@ -101,6 +119,7 @@ def work_of(
         BadInput: the form asks for something that cannot be, with the reason.
     """
     asked = {name: value for name in ("resend", "dry_run") if (value := params.get(name)) not in (None, "")}
+    meant = {name: text for name in MEANING if (text := str(params.get(name) or "").strip())}
     since, until = _time(params.get("since")), _time(params.get("until"))
     if run_type == "backfill" and interval is not None and since is None and until is None:
         since, until = interval
@@ -108,6 +127,7 @@ def work_of(
     try:
         return Work.model_validate({
             **asked,
+            **meant,
             "run": run,
             "file": _name_at_first(params.get("file"), prefixes),
             "since": since,

@@ -293,6 +293,19 @@ def codes(tx: Tx, delivery_ids: Sequence[int], *states: ParcelState) -> dict[str
     return {str(row[0]): int(row[1]) for row in tx.execute(look)}
 
 
+def causes(tx: Tx, flow: str | None) -> list[Row[Any]]:
+    """Why rows were refused or wait for a person: by flow, destination, state and code, how many, of which days."""
+    ended = parcels.c.state.in_((ParcelState.REJECTED, ParcelState.PARKED))
+    mine = ended if flow is None else and_(ended, deliveries.c.flow == flow)
+    kinds = (deliveries.c.flow, deliveries.c.destination, parcels.c.state, parcels.c.code)
+    counts = (
+        func.sum(parcels.c.rows).label("rows"), func.min(deliveries.c.business_at).label("first_at"),
+        func.max(deliveries.c.business_at).label("last_at"),
+    )  # fmt: skip
+    look = select(*kinds, *counts).join_from(parcels, deliveries).where(mine).group_by(*kinds).order_by(*kinds)
+    return list(tx.execute(look))
+
+
 def has_any(tx: Tx, delivery_id: int, states: Sequence[ParcelState]) -> bool:
     """Whether a delivery has a parcel in one of the states."""
     look = select(parcels.c.id).where(parcels.c.delivery_id == delivery_id, parcels.c.state.in_(states))
