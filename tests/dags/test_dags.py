@@ -69,7 +69,9 @@ def test_a_flow_has_its_title_tags_form_and_limits(flow: Any, dags: dict[str, An
     assert dag.dag_display_name == flow.title
     assert flow.process.replace("_", " ") in dag.tags
     assert len(dag.tags) == 3
-    assert set(dag.params) == {"file", "since", "until", "resend", "why", "dry_run"}
+    assert set(dag.params) == {
+        "file", "since", "until", "resend", "reason", "program", "destination", "why", "dry_run",
+    }  # fmt: skip
     assert (dag.max_active_runs, dag.catchup, dag.start_date.year) == (3, False, 2020)
     assert {task.retries for task in dag.tasks} == {2}
     assert all(task.retry_policy for task in dag.tasks)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.recount import recount
 from drbridge.ledger import deliveries
 from drbridge.ledger.states import SETTLED
 from drbridge_sandbox.day import compare, make_day
@@ -28,3 +29,4 @@ def test_a_day_ends_as_predicted(desk: Desk, box: Sandbox, tmp_path: Path, seed:
         books = deliveries.balances(tx, [row.id for row in rows])
     assert all(row.state in SETTLED for row in rows)
     assert all(book.balances and not book.open and not book.parked for book in books.values())
+    assert recount(desk)[1] == []

@@ -10,6 +10,7 @@ import pytest
 
 from drbridge.exchange import aggregators
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.recount import recount
 from drbridge.exchange.send import answer, send
 from drbridge.inbox.app import create
 from drbridge.inbox.callers import Caller
@@ -59,6 +60,7 @@ def test_messages_of_a_day_end_as_predicted(desk: Desk, box: Sandbox, tmp_path: 
         play(act, inbox, desk, box)
     assert [str(each) for each in compare(messages.prediction, box, alone=False)] == []
     assert_books(desk, {name: messages.book_of(name) or {} for act in messages.acts for name in act.books})
+    assert recount(desk)[1] == []
 
 
 def play(act: Act, inbox: Inbox, desk: Desk, box: Sandbox) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from drbridge.cli.desk import open_desk, told_plainly
 from drbridge.errors import NotKnownThere
 from drbridge.exchange.books import Book, books
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.recount import recount as added_up_anew
 from drbridge.ledger import audit, deliveries, intakes, parcels
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.deliveries import Balance
@@ -141,6 +143,26 @@ def balance(flow: OfFlow = None, as_json: AsJson = False) -> None:
         print_lines(book_lines(found, as_json), "Books", as_json)
         if any(book.wrong for book in found):
             raise typer.Exit(1)
+
+
+@ledger.command()
+def recount(flow: OfFlow = None, as_json: AsJson = False) -> None:
+    """Adds the books up anew from staging, attempts and the other systems; exit code 1 when they disagree with ours.
+
+    Example: drbridge ledger recount
+    """
+    with told_plainly():
+        desk = open_desk()
+        _need_known(desk, flow)
+        count, found = added_up_anew(desk, flow)
+    if found or as_json:
+        print_lines([asdict(each) for each in found], "What does not agree", as_json)
+    else:
+        print(
+            f"{count} deliveries: what was staged, what was tried and what the other systems have agree with the books."
+        )
+    if found:
+        raise typer.Exit(1)
 
 
 @ledger.command()

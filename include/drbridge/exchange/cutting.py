@@ -60,14 +60,14 @@ def rows_left(
     earlier = [staged.superseded_lines(view_of(destination, number)) for number in {row.generation for row in old}]
     view = view_of(destination, generation)
     staged.supersede(view, pl.concat([overtaken, *earlier]).unique().sort())
-    live = _live_rows(staged, view)
+    live = live_rows(staged, view)
     return [int(np.searchsorted(live, row.last_row, "right") - np.searchsorted(live, row.first_row)) for row in old]
 
 
 def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
     """The ranges of live rows that travel together, by the shape of the endpoint's operation."""
     shape: Shape = operation_of(endpoint).shape
-    rows = _live_rows(staged, endpoint.name)
+    rows = live_rows(staged, endpoint.name)
     if not rows.size:
         return
     if shape == "file":
@@ -82,14 +82,15 @@ def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
             yield Span(first, min(first + endpoint.rows - 1, last), count)
 
 
-def _live_rows(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint32]:
+def live_rows(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint32]:
+    """The numbers of the staged rows in [first, last] that travel in a view, in order."""
     live = [frame["row"].to_numpy() for _, frame in staged.frames(view, first, last, columns=[])]
     return np.concatenate(live) if live else np.empty(0, dtype=np.uint32)
 
 
 def halves(staged: StagedFile, view: str, first: int, last: int) -> list[Span]:
     """Two ranges that share the live rows of [first, last] as evenly as can be."""
-    rows = _live_rows(staged, view, first, last)
+    rows = live_rows(staged, view, first, last)
     middle = int(rows[rows.size // 2])
     return [
         Span(first, middle - 1, int((rows < middle).sum())),
