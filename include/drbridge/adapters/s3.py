@@ -142,8 +142,8 @@ class S3Store:
         upload = S3Upload(self, name, note)
         try:
             yield upload
-        except BaseException:
-            upload.has_failed = True
+        except BaseException as error:
+            upload.has_failed = not isinstance(error, AlreadyThere)
             raise
         finally:
             upload.end()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
@@ -26,14 +25,13 @@ class LeftOpen:
 
 
 def left_open(client: Any, bucket: str, key: str) -> list[LeftOpen]:
-    """The uploads of exactly this key, the newest first."""
-    pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key, EncodingType="url")
-    found = [
-        LeftOpen(each["UploadId"], each["Initiated"].timestamp())
-        for page in pages
-        for each in page.get("Uploads", ())
-        if key == (unquote(each["Key"]) if page.get("EncodingType") == "url" else each["Key"])
-    ]
+    """The uploads of exactly this key, the newest first; one whose key XML cannot carry is not found."""
+    pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
+    try:
+        listed = [each for page in pages for each in page.get("Uploads", ()) if each["Key"] == key]
+    except ResponseParserError:
+        return []
+    found = [LeftOpen(each["UploadId"], each["Initiated"].timestamp()) for each in listed]
     return sorted(found, key=lambda left: left.begun_at, reverse=True)
 
 
@@ -49,6 +47,6 @@ def held_parts(client: Any, bucket: str, key: str) -> tuple[str, frozenset[Part]
             return left.upload_id, frozenset(
                 (part["PartNumber"], part["Size"], part["ETag"].strip('"')) for part in parts
             )
-    except (ClientError, ResponseParserError):
+    except ClientError:
         pass
     return None
