@@ -5,7 +5,7 @@ Adapters (`drbridge.adapters`) provide them over SFTP, S3 and HTTP; Airflow hook
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,6 +61,18 @@ class Upload(Protocol):
         ...
 
 
+class UploadNote(Protocol):
+    """Where it is written down that an upload of ours is under way: what a lost worker left is known by it as ours."""
+
+    def begin(self) -> bool:
+        """Writes it down, before the first part is put; says whether it was written down already."""
+        ...
+
+    def end(self) -> None:
+        """Strikes it out: no part is left that is not in place."""
+        ...
+
+
 class FileStore(Protocol):
     """One folder of a content server, or one prefix of a bucket. Names are plain file names, never paths."""
 
@@ -88,8 +100,27 @@ class FileStore(Protocol):
         """
         ...
 
-    def upload(self, name: str, size: int | None = None) -> AbstractContextManager[Upload]:
-        """Opens an upload; leaving the block without `complete` aborts it and leaves no trace."""
+    def upload(
+        self, name: str, size: int | None = None, note: UploadNote | None = None
+    ) -> AbstractContextManager[Upload]:
+        """Opens an upload; leaving the block without `complete` takes back what was put.
+
+        Args:
+            note: for a store that takes a file in parts. With it the parts put before a failure stay, and the next
+                upload that finds itself noted sends only those that are not there yet.
+        """
+        ...
+
+    def clear(self, before: float, begun: Collection[str]) -> int:
+        """Takes away what lost uploads of ours left: nobody sees it, and it takes room.
+
+        Args:
+            before: seconds since 1970 UTC; what is younger stays.
+            begun: names of files that were noted as begun; parts of others are not ours.
+
+        Returns:
+            How many uploads and hidden files went.
+        """
         ...
 
     def rename(self, old: str, new: str) -> None:
@@ -198,5 +229,5 @@ class Outside(Protocol):
 
 __all__ = [
     "AlreadyThere", "Call", "Clock", "Connection", "Entry", "FilePart", "FileStore", "JsonValue",
-    "Lost", "NotSent", "Outside", "Reply", "RestTarget", "Upload",
+    "Lost", "NotSent", "Outside", "Reply", "RestTarget", "Upload", "UploadNote",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from hashlib import sha256, shake_128
 
 import pytest
 
+from drbridge.adapters.names import hidden_name
 from drbridge.adapters.s3_upload import PART_BYTES
 from drbridge.errors import BadInput, Unreachable, Unstable
 from drbridge.ports import AlreadyThere, FileStore
@@ -170,6 +171,16 @@ def read_pending(place: Place) -> list[object]:
         return list(place.path.iterdir())
     found = place.client.list_multipart_uploads(Bucket="drbridge").get("Uploads", [])  # type: ignore[attr-defined]
     return [each for each in found if each["Key"].startswith(place.folder)]
+
+
+def test_what_lost_uploads_left_is_cleared_away_once_it_is_old(place: Place) -> None:
+    place.drop(hidden_name("a.csv"), b"1")
+    place.drop("a.csv", b"2")
+    place.drop(".hidden", b"3")
+    store = place.store()
+    assert store.clear(time.time() - 3_600, []) == 0
+    assert store.clear(time.time() + 3_600, []) == 1
+    assert place.files() == {"a.csv": b"2", ".hidden": b"3"}
 
 
 def test_a_name_that_is_taken_is_not_overwritten(place: Place) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from drbridge.adapters.names import check_name, from_bytes, hidden_name, is_file_name, to_bytes
+from drbridge.adapters.names import HIDDEN_PREFIX, check_name, from_bytes, hidden_name, is_file_name, to_bytes
 from drbridge.errors import Misconfigured, Unreachable, Unstable
-from drbridge.ports import AlreadyThere, Entry
+from drbridge.ports import AlreadyThere, Entry, UploadNote
 
 CHUNK_BYTES = 1 << 20
 END_BYTES = 64 << 10
@@ -77,7 +77,7 @@ class InboxFolder:
             return file.read(CHUNK_BYTES)
 
     @contextmanager
-    def upload(self, name: str, size: int | None = None) -> Iterator[InboxUpload]:
+    def upload(self, name: str, size: int | None = None, note: UploadNote | None = None) -> Iterator[InboxUpload]:
         """Writes under a hidden name first."""
         check_name(name)
         draft = self._path(hidden_name(name))
@@ -90,6 +90,14 @@ class InboxFolder:
         finally:
             with self._told(f"remove the draft of {name}"):
                 draft.unlink(missing_ok=True)
+
+    def clear(self, before: float, begun: Collection[str]) -> int:
+        """Removes old drafts."""
+        with self._told("clear away what lost uploads left"):
+            drafts = [path for path in self._folder.glob(f"{HIDDEN_PREFIX}*") if path.stat().st_mtime < before]
+            for draft in drafts:
+                draft.unlink(missing_ok=True)
+        return len(drafts)
 
     def rename(self, old: str, new: str) -> None:
         """Renames; never overwrites. One that was cut off in the middle is finished by the next."""

@@ -16,6 +16,7 @@ from hashlib import sha256
 from drbridge.adapters.http import base_address
 from drbridge.adapters.names import hidden_name
 from drbridge.adapters.outside import ConnectionsOutside
+from drbridge.adapters.s3 import S3Store
 from drbridge.adapters.sftp_session import check_login
 from drbridge.errors import DrBridgeError
 from drbridge.ports import Call, Connection, FileStore, Lost, NotSent, Reply
@@ -91,7 +92,14 @@ def used(store: FileStore) -> str:
         upload.write(content)
         upload.complete(sha256(content).hexdigest())
     store.remove(name)
-    return f"{seen}; can be written to"
+    return f"{seen}; can be written to{_remark(store)}"
+
+
+def _remark(store: FileStore) -> str:
+    """What a person should know of a store that does not refuse to overwrite when asked not to."""
+    if not isinstance(store, S3Store) or store.honours_conditions():
+        return ""
+    return "; knows no conditional writes: let nobody but us write files there"
 
 
 def look_at(connection: Connection, places: Sequence[str], look: Callable[[FileStore], str] = listed) -> Iterator[Seen]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -14,10 +14,19 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drbridge.adapters.names import HIDDEN_PREFIX, check_name, is_file_name
-from drbridge.adapters.s3_client import client_of, explained, is_absent, is_unmet_condition, status_of, with_condition
+from drbridge.adapters.s3_client import (
+    client_of,
+    explained,
+    is_absent,
+    is_unmet_condition,
+    knows_no_conditions,
+    status_of,
+    with_condition,
+)
+from drbridge.adapters.s3_parts import left_open
 from drbridge.adapters.s3_upload import S3Upload
 from drbridge.errors import Misconfigured, Unstable
-from drbridge.ports import AlreadyThere, Connection, Entry
+from drbridge.ports import AlreadyThere, Connection, Entry, UploadNote
 
 Entries = list[Entry]
 CHUNK_BYTES = 8 << 20
@@ -129,10 +138,13 @@ class S3Store:
             raise _changed(before.name)
 
     @contextmanager
-    def upload(self, name: str, size: int | None = None) -> Iterator[S3Upload]:
-        upload = S3Upload(self, name)
+    def upload(self, name: str, size: int | None = None, note: UploadNote | None = None) -> Iterator[S3Upload]:
+        upload = S3Upload(self, name, note)
         try:
             yield upload
+        except BaseException as error:
+            upload.has_failed = not isinstance(error, AlreadyThere)
+            raise
         finally:
             upload.end()
 
@@ -173,6 +185,23 @@ class S3Store:
         if there is None or there.size != size:
             raise _changed(new)
 
+    def clear(self, before: float, begun: Collection[str]) -> int:
+        """Aborts old uploads of the keys that were noted, and removes old objects under hidden names."""
+        count = 0
+        with explained(self.conn_id, "clear away what lost uploads left"):
+            for key in map(self.key, begun):
+                for left in left_open(self.client, self.bucket, key):
+                    if left.begun_at < before:
+                        self.client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=left.upload_id)
+                        count += 1
+            hidden = {"Bucket": self.bucket, "Prefix": self._prefix + HIDDEN_PREFIX, "Delimiter": "/"}
+            for page in self.client.get_paginator("list_objects_v2").paginate(**hidden):
+                for item in page.get("Contents", ()):
+                    if _seconds(item["LastModified"]) < before:
+                        self.client.delete_object(Bucket=self.bucket, Key=item["Key"])
+                        count += 1
+        return count
+
     def remove(self, name: str) -> None:
         with explained(self.conn_id, f"remove {name}"):
             self.client.delete_object(Bucket=self.bucket, Key=self.key(name))
@@ -185,7 +214,10 @@ class S3Store:
             try:
                 self.client.put_object(Bucket=self.bucket, Key=key, Body=b"2", IfNoneMatch="*")
             except ClientError as error:
-                return is_unmet_condition(error)
+                if is_unmet_condition(error):
+                    return True
+                if not knows_no_conditions(error):
+                    raise
             finally:
                 with suppress(ClientError):
                     self.client.delete_object(Bucket=self.bucket, Key=key)

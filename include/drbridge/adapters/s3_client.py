@@ -77,6 +77,11 @@ def is_unmet_condition(error: ClientError) -> bool:
     return status_of(error) == 412 or code_of(error) in ("PreconditionFailed", "ConditionalRequestConflict")
 
 
+def knows_no_conditions(error: ClientError) -> bool:
+    """Whether the store refuses a request for the condition it carries: not every store knows all of them."""
+    return status_of(error) == 501 or code_of(error) in ("NotImplemented", "InvalidArgument", "InvalidRequest")
+
+
 @contextmanager
 def explained(conn_id: str, doing: str) -> Iterator[None]:
     """Turns what the S3 library raises into errors of ours."""
@@ -121,6 +126,6 @@ def with_condition(operation: Any, wanted: dict[str, Any], condition: dict[str, 
     try:
         return operation(**wanted, **condition)
     except ClientError as error:
-        if code_of(error) != "NotImplemented" and status_of(error) != 501:
+        if not knows_no_conditions(error):
             raise
     return operation(**wanted)

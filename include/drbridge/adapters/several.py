@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from drbridge.errors import Unstable
-from drbridge.ports import Entry, FileStore, Upload
+from drbridge.ports import Entry, FileStore, Upload, UploadNote
 
 
 class SeveralPlaces:
@@ -36,9 +36,15 @@ class SeveralPlaces:
         """Streams the file from where it is."""
         return self._of(name).open(name)
 
-    def upload(self, name: str, size: int | None = None) -> AbstractContextManager[Upload]:
+    def upload(
+        self, name: str, size: int | None = None, note: UploadNote | None = None
+    ) -> AbstractContextManager[Upload]:
         """Into the first place."""
-        return self._places[0].upload(name, size)
+        return self._places[0].upload(name, size, note)
+
+    def clear(self, before: float, begun: Collection[str]) -> int:
+        """In all of them."""
+        return sum(place.clear(before, begun) for place in self._places)
 
     def rename(self, old: str, new: str) -> None:
         """Where it is."""

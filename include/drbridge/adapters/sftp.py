@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat as modes
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -13,11 +13,11 @@ import asyncssh
 from asyncssh.sftp import SFTPAttrs, SFTPClient, SFTPClientFile, SFTPName, SFTPNoSuchFile, SFTPNoSuchPath
 
 from drbridge.adapters.loop import LoopThread
-from drbridge.adapters.names import check_name, from_bytes, hidden_name, is_file_name, to_bytes
+from drbridge.adapters.names import HIDDEN_PREFIX, check_name, from_bytes, hidden_name, is_file_name, to_bytes
 from drbridge.adapters.sftp_session import SftpSession, explained, open_session
 from drbridge.adapters.sftp_transfer import STALL_SECONDS, ReadAhead, WriteBehind, read_at
 from drbridge.errors import DrBridgeError, Misconfigured, Unreachable, Unstable
-from drbridge.ports import AlreadyThere, Connection, Entry
+from drbridge.ports import AlreadyThere, Connection, Entry, UploadNote
 
 T = TypeVar("T")
 Entries = list[Entry]
@@ -55,8 +55,7 @@ class SftpStore:
         return found
 
     async def _listed(self, client: SFTPClient, item: SFTPName) -> Entry | None:
-        raw = item.filename if isinstance(item.filename, bytes) else item.filename.encode("utf-8", "surrogateescape")
-        name, attrs = from_bytes(raw), item.attrs
+        name, attrs = _name_of(item), item.attrs
         if not is_file_name(name):
             return None
         if attrs.permissions is None or modes.S_ISLNK(_mode(attrs)) or attrs.size is None or attrs.mtime is None:
@@ -140,7 +139,7 @@ class SftpStore:
         return _entry(before.name, await file.stat()), there, ends
 
     @contextmanager
-    def upload(self, name: str, size: int | None = None) -> Iterator[SftpUpload]:
+    def upload(self, name: str, size: int | None = None, note: UploadNote | None = None) -> Iterator[SftpUpload]:
         check_name(name)
         hidden = hidden_name(name)
         file, block = self._run(self._create(hidden), f"write {name}")
@@ -160,6 +159,22 @@ class SftpStore:
                 await client.mkdir(to_bytes(self._folder))
             file = await client.open(self._path(hidden), "xb", block_size=0)
         return file, client.limits.max_write_len
+
+    def clear(self, before: float, begun: Collection[str]) -> int:
+        return self._run(self._clear(before), "clear away what lost uploads left")
+
+    async def _clear(self, before: float) -> int:
+        """Removes old files under hidden names; a folder that is not there has none."""
+        client, count = await self._client(), 0
+        try:
+            listed = [_name_of(item) async for item in client.scandir(to_bytes(self._folder))]
+        except _ABSENT:
+            return 0
+        for name in listed:
+            if name.startswith(HIDDEN_PREFIX) and (there := await self._stat(name)) and there.mtime < before:
+                await self.remove_there(name)
+                count += 1
+        return count
 
     def rename(self, old: str, new: str) -> None:
         check_name(old)
@@ -285,6 +300,11 @@ class SftpUpload:
         with suppress(asyncssh.Error, OSError, ValueError):
             await self._file.close()
         await self._store.remove_there(self._hidden)
+
+
+def _name_of(item: SFTPName) -> str:
+    raw = item.filename if isinstance(item.filename, bytes) else item.filename.encode("utf-8", "surrogateescape")
+    return from_bytes(raw)
 
 
 def _mode(attrs: SFTPAttrs) -> int:

@@ -6,11 +6,13 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from drbridge.contracts import CONTRACTS
+from drbridge.exchange import uploads
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.findings import Finding
 from drbridge.exchange.staging import SWEEP_AFTER_SECONDS, touched_at
 from drbridge.ledger import audit, retention
 from drbridge.ledger.database import Ledger, Tx
@@ -31,6 +33,8 @@ class Swept:
         facts: files and messages of which nothing is known any more.
         standings: what other systems have of things that nothing speaks of any more.
         looks: notes of looks at sources, of what runs were given, and of leases.
+        uploads: lost ones, each with its parts or its hidden file.
+        unreached: places that lost uploads could not be looked for at.
     """
 
     contents: int = 0
@@ -39,11 +43,14 @@ class Swept:
     facts: int = 0
     standings: int = 0
     looks: int = 0
+    uploads: int = 0
+    unreached: tuple[Finding, ...] = ()
 
     @property
     def in_words(self) -> str:
         """For a person; empty when nothing was deleted."""
-        return ", ".join(f"{name}: {count}" for name, count in asdict(self).items() if count)
+        counts = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "unreached"}
+        return ", ".join(f"{name}: {count}" for name, count in counts.items() if count)
 
 
 def sweep(desk: Desk) -> Swept:
@@ -55,6 +62,7 @@ def sweep(desk: Desk) -> Swept:
     facts, contents, staged = (
         now - days * DAY_SECONDS for days in (keep.facts_days, keep.payload_days, keep.staging_days)
     )
+    cleared = uploads.clear(desk)
     done = Swept(
         contents=_by_steps(desk.ledger, lambda tx: retention.empty_messages(tx, contents)),
         folders=_sweep_staging(desk, staged),
@@ -62,6 +70,8 @@ def sweep(desk: Desk) -> Swept:
         facts=_by_steps(desk.ledger, lambda tx: retention.forget_intakes(tx, facts)),
         standings=_by_steps(desk.ledger, lambda tx: retention.forget_standings(tx, facts)),
         looks=_once(desk.ledger, lambda tx: retention.forget_looks(tx, staged)),
+        uploads=cleared.uploads,
+        unreached=cleared.unreached,
     )
     if done.in_words:
         kept = f"kept: facts {keep.facts_days}, contents {keep.payload_days}, staged rows {keep.staging_days} days"

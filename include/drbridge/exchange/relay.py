@@ -13,6 +13,7 @@ from drbridge.exchange.gone import come_back
 from drbridge.exchange.lanes import keeper, working_on
 from drbridge.exchange.outcomes import LONGEST_WAIT_SECONDS, back_off
 from drbridge.exchange.receive import OpenFile, Received, fingerprint, known_intake, read_file, write_down
+from drbridge.exchange.uploads import Noted
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries, leases, parcels, queue, targets
 from drbridge.ledger.deliveries import relay_lane_of
@@ -20,7 +21,7 @@ from drbridge.ledger.intakes import Fingerprint
 from drbridge.ledger.leases import Lease
 from drbridge.ledger.parcels import Claim, Outcome, Settled
 from drbridge.ledger.states import SETTLED, ParcelState
-from drbridge.ports import AlreadyThere, Entry, FileStore, Upload
+from drbridge.ports import AlreadyThere, Entry, FileStore, Upload, UploadNote
 from drbridge.systems import Flow, Store
 
 
@@ -105,9 +106,10 @@ class _Relay:
         with ExitStack() as stack:
             sink = _Sink(stack, self.seen.size)
             if self._may_be_called():
-                sink.begin(self._target, target_name)
+                sink.begin(self._target, target_name, Noted(self.desk.ledger, self.store.url, target_name))
             open_file = sink.beside(self._open)
             received = read_file(self.desk, self.flow, self.seen, self.source, open_file, lease)
+            self._look_again(lease)
             sha = received.report.sha256
             lane = stack.enter_context(working_on(self.desk, relay_lane_of(self.flow.name, self.store.name, sha)))
             if lane is None:
@@ -123,6 +125,11 @@ class _Relay:
         if claim.file_name != target_name:
             return self.run(lease, claim.file_name)
         return self._verdict(received, outcome, sink)
+
+    def _look_again(self, lease: Lease) -> None:
+        """Makes sure that the file is still ours: a late worker must not take back what its successor puts."""
+        with self.desk.ledger.write() as tx:
+            leases.keep(tx, lease)
 
     def _open(self) -> AbstractContextManager[Iterator[bytes]]:
         return self.source.open(self.seen.name)
@@ -254,12 +261,12 @@ class _Sink:
         self._stack, self._size = stack, size
         self._fresh = True
 
-    def begin(self, open_store: Callable[[], FileStore], name: str) -> None:
+    def begin(self, open_store: Callable[[], FileStore], name: str, note: UploadNote) -> None:
         """Opens the upload."""
         try:
             store = open_store()
             self._stack.callback(store.close)
-            self.upload = self._stack.enter_context(store.upload(name, self._size))
+            self.upload = self._stack.enter_context(store.upload(name, self._size, note))
         except DrBridgeError as error:
             self.error = error
 

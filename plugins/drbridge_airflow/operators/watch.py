@@ -76,7 +76,10 @@ class Housekeeping(_Watch):
         """Deletes in small steps, and says what."""
         from drbridge.exchange.housekeeping import sweep
 
-        self.log.info("Deleted: %s", sweep(desk).in_words or "nothing")
+        swept = sweep(desk)
+        self.log.info("Deleted: %s", swept.in_words or "nothing")
+        for place in swept.unreached:
+            self.log.warning("%s", place)
 
 
 class CheckSystems(_Watch):
