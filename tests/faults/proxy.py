@@ -22,6 +22,7 @@ from drbridge.adapters.loop import LoopThread
 from drbridge_sandbox.children import free_ports
 
 Way = Literal["up", "down"]
+How = Literal["rst", "fin", "stall"]
 CHUNK_BYTES = 64 << 10
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -37,7 +38,7 @@ class Cut:
         times: how many connections are cut; those that come later are left alone.
     """
 
-    how: Literal["rst", "fin", "stall"]
+    how: How
     after: int = 0
     times: int = 1
 
@@ -66,6 +67,7 @@ class _Line:
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter | None = None
+    is_finished: bool = False
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ends(self) -> list[asyncio.StreamWriter]:
@@ -80,6 +82,7 @@ class _Line:
         self.is_over.set()
 
     def finish(self) -> None:
+        self.is_finished = True
         for end in self.ends():
             with suppress(OSError):
                 end.write_eof()
@@ -162,6 +165,8 @@ class Proxy:
         while chunk := await reader.read(CHUNK_BYTES):
             if self._fault.delay:
                 await asyncio.sleep(self._fault.delay)
+            if line.is_finished:
+                continue
             cut: Cut | None = getattr(self._fault, way)
             room = len(chunk) if cut is None or self._times[way] >= cut.times else cut.after - self._since_cut[way]
             writer.write(chunk[:room])
