@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from http.client import HTTPResponse, IncompleteRead
+from typing import Any, BinaryIO
 
 import boto3
+from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, ParamValidationError
 
@@ -55,6 +57,45 @@ def _client(
             max_pool_connections=POOL, retries={"mode": "standard", "total_max_attempts": 2},
         ),
     )  # fmt: skip
+
+
+class _Lines:
+    """Reads lines and keeps the last one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.last = file, b""
+
+    def readline(self, limit: int) -> bytes:
+        self.last = self._file.readline(limit)
+        return self.last
+
+
+class WholeReply(HTTPResponse):
+    """A reply whose head came to its empty line, and whose body to its last byte; any other counts as a lost line.
+
+    Python takes a head that was cut for one that has ended, and the S3 library a body that did not come for an empty
+    one: a bucket would seem empty, an object of another size.
+    """
+
+    def begin(self) -> None:
+        file, lines = self.fp, _Lines(self.fp)
+        self.fp = lines  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            self.fp = file
+        if lines.last not in (b"\r\n", b"\n"):
+            raise IncompleteRead(lines.last)
+
+    def read(self, amt: int | None = None) -> bytes:
+        data = super().read(amt)
+        if not data and amt != 0 and self.length:
+            raise IncompleteRead(data, self.length)
+        return data
+
+
+for _kind in (AWSHTTPConnection, AWSHTTPSConnection):
+    _kind.response_class = WholeReply
 
 
 def status_of(error: ClientError) -> int:
