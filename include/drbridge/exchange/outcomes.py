@@ -21,6 +21,7 @@ LONGEST_WAIT_SECONDS = 900.0
 DEFAULT_RETRY_AFTER = 30.0
 LONGEST_RETRY_AFTER = 86_400.0
 NOT_BUILT = "not_built"
+LEFT_ALONE = "left_alone"  # kept back, for its target was seen in trouble
 LATER = "later"  # taken without a yes or no, which comes as a message of its own
 
 

@@ -57,6 +57,7 @@ class Fault(BaseModel):
 
     Attributes:
         times: how many requests it hits; None: every one until the dial is reset.
+        after: how many requests it lets pass before the first that it hits.
         seconds: how long it lasts from when it is set; None: until the dial is reset.
         path: part of the paths it hits. Empty: every request that changes something, but not the token service.
         retry_after: the seconds it asks to be left alone for, told as a number or as the date when they are over.
@@ -68,6 +69,7 @@ class Fault(BaseModel):
 
     name: FaultName
     times: int | None = Field(None, ge=1)
+    after: int = Field(0, ge=0)
     seconds: float | None = Field(None, gt=0)
     path: str = ""
     milliseconds: int = Field(0, ge=0)
@@ -78,11 +80,13 @@ class Fault(BaseModel):
     megabytes: int = Field(10, ge=1)
     keys: frozenset[str] = frozenset()
     hits: int = 0
+    _passed: int = PrivateAttr(0)
     _ends_at: float = PrivateAttr(float("inf"))
 
     def set_now(self) -> Fault:
         """This setting, as it begins."""
         fault = self.model_copy(update={"hits": 0})
+        fault._passed = 0
         if self.seconds is not None:
             fault._ends_at = time.monotonic() + self.seconds
         return fault
@@ -91,6 +95,16 @@ class Fault(BaseModel):
     def is_over(self) -> bool:
         """Whether it has hit its number of requests, or its time is up."""
         return time.monotonic() >= self._ends_at or (self.times is not None and self.hits >= self.times)
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether it hits this request; counts it."""
+        if not self.concerns(method, path):
+            return False
+        if self._passed < self.after:
+            self._passed += 1
+            return False
+        self.hits += 1
+        return True
 
     def concerns(self, method: str, path: str) -> bool:
         """Whether a request is one that it hits."""
@@ -126,7 +140,4 @@ class Dial:
         """The faults that hit this request, in the order they were set; counts the hit."""
         with self._lock:
             self._faults = [fault for fault in self._faults if not fault.is_over]
-            hit = [fault for fault in self._faults if fault.concerns(method, path)]
-            for fault in hit:
-                fault.hits += 1
-            return hit
+            return [fault for fault in self._faults if fault.strikes(method, path)]

@@ -232,3 +232,8 @@ def test_a_service_that_forgot_its_keys_acts_again_and_its_natural_keys_protect_
     assert "idempotent-replayed" not in post(dacs, outcome(), key="k1").headers
     found = effects(far_dacs)["event_outcome"]
     assert (found["received"], found["effects"]) == (2, 1)
+
+
+def test_a_fault_may_begin_in_the_middle(dacs: Caller, far_dacs: Far) -> None:
+    far_dacs.fault("status", status=503, after=2, times=1)
+    assert [post(dacs, outcome()).status for _ in range(4)] == [200, 200, 503, 200]
