@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from sqlalchemy import func, select, update
 
@@ -13,10 +14,13 @@ from drbridge.ledger import deliveries
 from drbridge.ledger.tables import leases, parcels
 from drbridge_sandbox.far import Far
 from drbridge_sandbox.sandbox import Sandbox
+from tests.flows.conftest import SAMPLES
 from tests.flows.test_message_order import change
 from tests.flows.test_trouble import OUTCOME, OUTCOME_FLOW, OUTCOMES, many, with_endpoint
+from tests.unit.contracts.messages import good
 
 CHANGES, ENROLL = "dacs_derms_enrollment_sync", "derms_enroll"
+RESERVATIONS, RESERVATION = "derms_dacs_device_reservation", SAMPLES / "device_reservation" / "good.csv"
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
 
 
@@ -29,7 +33,9 @@ def post_changes(desk: Desk, count: int, subscriptions: int | None = None) -> li
     """Enrollment changes come in, a minute apart, each of its own subscription unless there are fewer of these."""
     numbers = [f"{number:014}" for number in range(1, count + 1)]
     posts = [
-        change(number, f"{NOON + timedelta(minutes=place):%Y-%m-%dT%H:%M:%SZ}", f"2{place % (subscriptions or count):013}")
+        change(
+            number, f"{NOON + timedelta(minutes=place):%Y-%m-%dT%H:%M:%SZ}", f"2{place % (subscriptions or count):013}"
+        )
         for place, number in enumerate(numbers)
     ]
     accept(desk, [read("enrollment_change", data, "dacs") for data in posts])
@@ -42,6 +48,18 @@ def take_outcomes(desk: Desk, box: Sandbox, count: int) -> list[str]:
     box.drop(OUTCOMES, OUTCOME.name, data)
     take(desk, OUTCOME_FLOW, OUTCOME.name)
     return [row.split(b",")[5].decode() for row in rows]
+
+
+def take_reservation(desk: Desk, event: str, stage: str, number: str = "4712") -> None:
+    """A list of devices that are reserved for a stage is posted and taken."""
+    content, name = RESERVATION.read_bytes(), f"RESERVE_{number}.csv"
+    message = good("device_reservation_message") | {"messageId": number, "eventId": event, "stageId": stage}
+    message["file"] = message["file"] | {"sha256": sha256(content).hexdigest()}
+    with desk.outside.store("inbox://device_reservations").upload(name, len(content)) as upload:
+        upload.write(content)
+        upload.complete(sha256(content).hexdigest())
+    accept(desk, [read("device_reservation_message", message, "derms", name)])
+    take(desk, RESERVATIONS, name)
 
 
 def states(desk: Desk) -> dict[str, int]:
@@ -68,4 +86,4 @@ def free_the_lanes(desk: Desk) -> None:
         tx.execute(update(leases).values(expires_at=0.0))
 
 
-__all__ = ["CHANGES", "ENROLL", "OUTCOME_FLOW"]
+__all__ = ["CHANGES", "ENROLL", "OUTCOME_FLOW", "RESERVATIONS"]

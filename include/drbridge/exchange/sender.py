@@ -298,12 +298,13 @@ class Sender:
             if (ill := await self._ill(target, claim)) is not None:
                 return ill
             if claim.in_doubt and self.endpoint.unknown == "query":
-                known = judge_asked(await target.call(self.requests.question(claim)), claim, self.operation)
+                told = await target.call(self.requests.question(claim))
+                known = judge_asked(told, claim, self.operation, self.desk.clock.now())
                 if known is not None:
                     return known
             reply = await target.call(call)
         except (NotSent, Lost) as error:
-            return judge_failure(error, claim)
+            return judge_failure(error, claim, self.desk.clock.now())
         except Misconfigured as error:
             return Outcome(
                 ParcelState.PENDING, "misconfigured", str(error), wait_seconds=LONGEST_WAIT_SECONDS, stop="connection"
@@ -326,7 +327,7 @@ class Sender:
         except Lost as error:
             raise NotSent(str(error)) from None
         self.is_healthy = 200 <= reply.status < 300
-        return None if self.is_healthy else judge_health(reply, claim)
+        return None if self.is_healthy else judge_health(reply, claim, self.desk.clock.now())
 
     def _build(self, claim: Claim) -> Call | Outcome:
         """The request; or, since nothing was sent, an outcome that keeps one bad parcel from stopping the others."""
