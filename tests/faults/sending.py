@@ -16,17 +16,12 @@ from drbridge_sandbox.far import Far
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.conftest import SAMPLES
 from tests.flows.test_message_order import change
-from tests.flows.test_trouble import OUTCOME, OUTCOME_FLOW, OUTCOMES, many, with_endpoint
+from tests.flows.test_trouble import OUTCOME, OUTCOME_FLOW, OUTCOMES, many
 from tests.unit.contracts.messages import good
 
 CHANGES, ENROLL = "dacs_derms_enrollment_sync", "derms_enroll"
 RESERVATIONS, RESERVATION = "derms_dacs_device_reservation", SAMPLES / "device_reservation" / "good.csv"
 NOON = datetime(2026, 7, 14, 12, tzinfo=UTC)
-
-
-def eight_at_once(desk: Desk, name: str) -> Desk:
-    """The desk with eight requests of an endpoint on the wire at a time."""
-    return with_endpoint(desk, name, in_flight=8)
 
 
 def post_changes(desk: Desk, count: int, subscriptions: int | None = None) -> list[str]:
