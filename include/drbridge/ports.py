@@ -185,7 +185,15 @@ class Reply:
 
 
 class NotSent(Exception):
-    """The request never left: DNS, connect or TLS failed. Safe to send again."""
+    """The request never left: DNS, connect or TLS failed, or there was no token for it. Safe to send again.
+
+    Attributes:
+        instead: what the token service answered, where it has no token for us now.
+    """
+
+    def __init__(self, text: str, instead: Reply | None = None) -> None:
+        super().__init__(text)
+        self.instead = instead
 
 
 class Lost(Exception):

@@ -107,7 +107,7 @@ class HttpTarget:
             trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_note_sent)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_Connector(
                     limit=MOST_CONNECTIONS, ssl=self._tls(), keepalive_timeout=IDLE_SECONDS, happy_eyeballs_delay=0.25
                 ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
@@ -137,6 +137,15 @@ class HttpTarget:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Takes up no connection on which something came unasked: it would pass for the answer to the next request."""
+
+    async def _get(self, *given: Any) -> Any:
+        while (found := await super()._get(*given)) is not None and found.protocol and found.protocol.should_close:
+            found.close()
+        return found
 
 
 def base_address(connection: Connection) -> str:

@@ -80,7 +80,7 @@ class ClientCredentials:
         except Lost as error:
             raise NotSent(f"no token: {error}") from error
         if reply.status == 429 or reply.status >= 500:
-            raise NotSent(f"no token: HTTP {reply.status}")
+            raise NotSent(f"no token: HTTP {reply.status}", reply)
         if reply.status != 200:
             raise self._misconfigured(f"gets no token: HTTP {reply.status}", "correct client id and secret in")
         token, life = self._read(reply.body)

@@ -6,6 +6,7 @@ Our reading of the status codes, with each operation's own "already done" and "b
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -19,8 +20,11 @@ from drbridge.systems import Endpoint
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 900.0
 DEFAULT_RETRY_AFTER = 30.0
+SHORTEST_RETRY_AFTER = 1.0
 LONGEST_RETRY_AFTER = 86_400.0
+BUSY = (408, 425, 429)
 NOT_BUILT = "not_built"
+LEFT_ALONE = "left_alone"  # kept back, for its target was seen in trouble
 LATER = "later"  # taken without a yes or no, which comes as a message of its own
 
 
@@ -31,17 +35,37 @@ def back_off(tries: int) -> float:
 
 def retry_after_of(reply: Reply, now: datetime) -> float | None:
     """The seconds a reply asks us to stay away, given as seconds or as a date; we believe at most a day."""
-    value = next((text for name, text in reply.headers.items() if name.lower() == "retry-after"), "").strip()
+    value = _header(reply, "retry-after")
     try:
-        seconds = float(value) if value.isascii() and value.isdecimal() else _seconds_until(value, now)
+        seconds = float(value) if value.isascii() and value.isdecimal() else _seconds_until(value, reply, now)
     except (ValueError, OverflowError):
         return None
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
-def _seconds_until(date: str, now: datetime) -> float:
+def _seconds_until(date: str, reply: Reply, now: datetime) -> float:
+    """By the clock of who answered, where it says its time: ours may be wrong."""
+    moment = _moment(date)
+    with suppress(ValueError, OverflowError):
+        now = _moment(_header(reply, "date"))
+    return (moment - now).total_seconds()
+
+
+def _moment(date: str) -> datetime:
     moment = parsedate_to_datetime(date)
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _header(reply: Reply, name: str) -> str:
+    return next((text for each, text in reply.headers.items() if each.lower() == name), "").strip()
+
+
+def _window(reply: Reply, now: datetime) -> float | None:
+    """How long a reply has us leave its target alone; None when it does not ask for it."""
+    asked = retry_after_of(reply, now) if reply.status in (*BUSY, 503) else None
+    if reply.status in BUSY:
+        return DEFAULT_RETRY_AFTER if asked is None else max(asked, SHORTEST_RETRY_AFTER)
+    return asked
 
 
 def judge_unbuilt(error: Exception, claim: Claim) -> Outcome:
@@ -57,12 +81,14 @@ def judge_unbuilt(error: Exception, claim: Claim) -> Outcome:
     )
 
 
-def judge_failure(error: NotSent | Lost, claim: Claim) -> Outcome:
+def judge_failure(error: NotSent | Lost, claim: Claim, now: datetime) -> Outcome:
     """What a request without a reply means: it never left, or nobody knows."""
     if isinstance(error, NotSent):
+        pause = _window(error.instead, now) if error.instead else None
         return Outcome(
-            ParcelState.PENDING, "unreachable", str(error), wait_seconds=back_off(claim.tries), target_failed=True
-        )
+            ParcelState.PENDING, "unreachable", str(error), wait_seconds=max(back_off(claim.tries), pause or 0.0),
+            retry_after=pause, target_failed=True,
+        )  # fmt: skip
     return Outcome(ParcelState.UNKNOWN, "no_answer", str(error), wait_seconds=back_off(claim.tries), target_failed=True)
 
 
@@ -80,15 +106,15 @@ def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, 
         )
     if status in (400, 409, 413, 422) or (status == 404 and operation.names_a_resource):
         return Outcome(ParcelState.REJECTED, f"http_{status}", operation.reason(reply.body) or f"HTTP {status}", status)
-    if status in (408, 425, 429):
-        asked = retry_after_of(reply, now)
-        pause = DEFAULT_RETRY_AFTER if asked is None else asked
-        return Outcome(ParcelState.PENDING, "busy", f"HTTP {status}", status, wait_seconds=pause, retry_after=pause)
+    pause = _window(reply, now)
+    if status in BUSY:
+        return Outcome(
+            ParcelState.PENDING, "busy", f"HTTP {status}", status, wait_seconds=pause or 0.0, retry_after=pause
+        )
     if status >= 500:
-        asked = retry_after_of(reply, now) if status == 503 else None
         return Outcome(
             ParcelState.UNKNOWN, f"http_{status}", f"HTTP {status}", status,
-            wait_seconds=max(wait, asked or 0.0), retry_after=asked, target_failed=True,
+            wait_seconds=max(wait, pause or 0.0), retry_after=pause, target_failed=True,
         )  # fmt: skip
     return Outcome(
         ParcelState.PENDING, "misconfigured", f"{endpoint.method} {endpoint.path} answered HTTP {status}", status,
@@ -96,25 +122,27 @@ def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, 
     )  # fmt: skip
 
 
-def judge_health(reply: Reply, claim: Claim) -> Outcome:
+def judge_health(reply: Reply, claim: Claim, now: datetime) -> Outcome:
     """What a health check means that does not say that all is well: nothing was sent."""
-    text = f"its health check answered HTTP {reply.status}"
+    text, pause = f"its health check answered HTTP {reply.status}", _window(reply, now)
     return Outcome(
-        ParcelState.PENDING, "unhealthy", text, reply.status, wait_seconds=back_off(claim.tries), target_failed=True,
+        ParcelState.PENDING, "unhealthy", text, reply.status, wait_seconds=max(back_off(claim.tries), pause or 0.0),
+        retry_after=pause, target_failed=True,
         stop="connection" if reply.status in (401, 403) else None,
     )  # fmt: skip
 
 
-def judge_asked(reply: Reply, claim: Claim, operation: Operation) -> Outcome | None:
+def judge_asked(reply: Reply, claim: Claim, operation: Operation, now: datetime) -> Outcome | None:
     """What the other side says about a request whose effect nobody knew; None: it has not had it, so it goes."""
     assert operation.asking is not None
     if reply.status == 404 or (200 <= reply.status < 300 and operation.asking.says_no(reply, claim.reaches or "")):
         return None
     if 200 <= reply.status < 300:
         return Outcome(ParcelState.ACKED, "asked", "in doubt, asked: the target has it", reply.status)
+    pause = _window(reply, now)
     return Outcome(
         ParcelState.UNKNOWN, "not_told", f"asked whether it has it, it answered HTTP {reply.status}", reply.status,
-        wait_seconds=back_off(claim.tries), target_failed=reply.status >= 500,
+        wait_seconds=max(back_off(claim.tries), pause or 0.0), retry_after=pause, target_failed=reply.status >= 500,
     )  # fmt: skip
 
 

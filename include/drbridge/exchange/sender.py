@@ -20,6 +20,7 @@ from drbridge.exchange.operation import Operation
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.outcomes import (
     LATER,
+    LEFT_ALONE,
     LONGEST_WAIT_SECONDS,
     NOT_BUILT,
     judge,
@@ -46,6 +47,9 @@ LOOK_AGAIN_SECONDS = 0.3
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
+KEPT_BACK = Outcome(
+    ParcelState.PENDING, LEFT_ALONE, "not sent: its target was seen in trouble meanwhile", was_sent=False
+)
 STAGE_IS_MISSING = Outcome(
     ParcelState.PENDING, "no_stage", "its stage is not scheduled there yet", wait_seconds=5.0, was_sent=False
 )
@@ -71,6 +75,7 @@ class Sender:
         self.wire = asyncio.Semaphore(endpoint.in_flight)
         self.success_noted = float("-inf")
         self.began = self.busy_at = desk.clock.monotonic()
+        self.newest_claim = self.troubled = self.failure_counted = float("-inf")  # by the database's clock
         self._hold(lease)
 
     def _hold(self, lease: Lease) -> None:
@@ -134,6 +139,7 @@ class Sender:
             self._write_outcomes(tx, done)
             self.next_permit_seconds = 0.0
             claims = [] if self.stop or self.time_is_up else self._next(tx, room, busy)
+            self.newest_claim = max((each.at for each in claims), default=self.newest_claim)
             decided = [Settled(each, each.decided, each.at, 0.0) for each in claims if each.decided is not None]
             if decided:
                 self._write_outcomes(tx, decided)
@@ -152,7 +158,7 @@ class Sender:
                 of_message(self.desk, tx, self.flow.name, number, each.outcome.code, fix, what)
             if each.outcome.code == NOT_BUILT and not each.claim.entity and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
-        self._note_health(tx, [each.outcome for each in done])
+        self._note_health(tx, done)
         self._hold_hopeless(tx, counted)
         settle(tx, self.flow, {each.claim.delivery_id for each in counted}, _answered_later(counted))
 
@@ -227,15 +233,16 @@ class Sender:
         staged = self.requests.staged(claim)
         return halves(staged, view_of(claim.destination, claim.generation), claim.first_row, claim.last_row)
 
-    def _note_health(self, tx: Tx, outcomes: list[Outcome]) -> None:
+    def _note_health(self, tx: Tx, done: list[Settled]) -> None:
+        """What was on the wire together fails together: that counts as one failure."""
         name = self.endpoint.connection
-        if any(outcome.state in ANSWERED and outcome.was_sent for outcome in outcomes):
+        if any(each.outcome.state in ANSWERED and each.outcome.was_sent for each in done):
             self._note_success(tx, name)
-        for outcome in outcomes:
+        for outcome, at in ((each.outcome, each.at) for each in done):
             if outcome.retry_after is not None:
                 targets.asked_to_wait(tx, name, outcome.retry_after)
-            if outcome.target_failed:
-                self.success_noted = float("-inf")
+            if outcome.target_failed and at > self.failure_counted:
+                self.success_noted, self.failure_counted = float("-inf"), self.newest_claim
                 targets.failed(tx, name, outcome.text)
             if outcome.stop:
                 self.stop = outcome.text
@@ -287,10 +294,15 @@ class Sender:
         return claims
 
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
-        """Builds and sends one request, and says what came of it."""
+        """Builds and sends one request, and says what came of it.
+
+        What was claimed before the target was seen in trouble, and waits for the wire, goes back: the ledger decides.
+        """
         async with self.wire:
             started = self.desk.clock.monotonic()
-            outcome = await self._outcome(target, claim)
+            outcome = KEPT_BACK if claim.at <= self.troubled else await self._outcome(target, claim)
+            if outcome.retry_after is not None or outcome.target_failed or outcome.stop:
+                self.troubled = self.newest_claim
         if claim.in_doubt and outcome.state is ParcelState.PENDING:
             outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
@@ -307,12 +319,13 @@ class Sender:
             if (ill := await self._ill(target, claim)) is not None:
                 return ill
             if claim.in_doubt and self.endpoint.unknown == "query":
-                known = judge_asked(await target.call(self.requests.question(claim)), claim, self.operation)
+                told = await target.call(self.requests.question(claim))
+                known = judge_asked(told, claim, self.operation, self.desk.clock.now())
                 if known is not None:
                     return known
             reply = await target.call(call)
         except (NotSent, Lost) as error:
-            return judge_failure(error, claim)
+            return judge_failure(error, claim, self.desk.clock.now())
         except Misconfigured as error:
             return Outcome(
                 ParcelState.PENDING, "misconfigured", str(error), wait_seconds=LONGEST_WAIT_SECONDS, stop="connection"
@@ -335,7 +348,7 @@ class Sender:
         except Lost as error:
             raise NotSent(str(error)) from None
         self.is_healthy = 200 <= reply.status < 300
-        return None if self.is_healthy else judge_health(reply, claim)
+        return None if self.is_healthy else judge_health(reply, claim, self.desk.clock.now())
 
     def _build(self, claim: Claim) -> Call | Outcome:
         """The request; or, since nothing was sent, an outcome that keeps one bad parcel from stopping the others."""

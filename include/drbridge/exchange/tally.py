@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
-from drbridge.exchange.outcomes import NOT_BUILT
+from drbridge.exchange.outcomes import LEFT_ALONE, NOT_BUILT
 from drbridge.ledger.parcels import WAITS, Claim, Settled
 from drbridge.ledger.states import MOVING, ParcelState
 
@@ -73,7 +73,7 @@ class Tally:
             self.answered = True
         if outcome.state is ParcelState.ACKED:
             self.taken.add(claim.delivery_id)
-        if outcome.state in MOVING and outcome.code != WAITS:
+        if outcome.state in MOVING and outcome.code not in (WAITS, LEFT_ALONE):
             self.setback = outcome.text
         if outcome.state in (ParcelState.REJECTED, ParcelState.PARKED):
             self.trouble(claim, f"{outcome.state}, {outcome.text}")

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import MutableMapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import uvicorn
@@ -13,11 +15,13 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from drbridge_sandbox.rest.faults import Fault
+from drbridge_sandbox.rest.faults import Fault, FaultName
 from drbridge_sandbox.rest.hall import STATE, Hall
 from drbridge_sandbox.rest.memory import Heard
+from drbridge_sandbox.rest.spoiled import SPOIL, Kept, half_of
 
 HOST = "127.0.0.1"
+CHANGED_AFTER = {"drop_after", "error_after", "partly", "drip", "wrong_length", *SPOIL}
 PAGE = "<!DOCTYPE html><html><body><h1>Scheduled maintenance</h1><p>We are back soon.</p></body></html>"
 
 
@@ -81,13 +85,33 @@ class Gate:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, faults: list[Fault]) -> None:
         names = {fault.name: fault for fault in faults}
-        if not names.keys() & {"drop_after", "error_after"}:
+        if "forget_keys" in names:
+            memory = self.hall.memory
+            await asyncio.get_running_loop().run_in_executor(memory.worker, memory.forget_keys)
+        if not names.keys() & CHANGED_AFTER:
             return await self._act(scope, receive, send)
-        await self._act(scope, receive, _nowhere)
+        kept = Kept()
+        if "partly" in names:
+            await self._act(_without_key(scope), half_of(receive), kept.take)
+        else:
+            await self._act(scope, receive, kept.take)
+        await self._answer(scope, receive, send, names, kept)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, names: dict[FaultName, Fault], kept: Kept
+    ) -> None:
+        """Gives an answer that a fault has changed, or none."""
         if "drop_after" in names:
             return await self._cut(scope)
-        status = names["error_after"].status
-        await JSONResponse({"error": "internal"}, status)(scope, receive, send)
+        if (fault := names.get("error_after") or names.get("partly")) is not None:
+            return await JSONResponse({"error": "internal"}, fault.status)(scope, receive, send)
+        for name, fault in names.items():
+            if (spoil := SPOIL.get(name)) is not None:
+                spoil(kept, fault)
+        if (fault := names.get("wrong_length")) is not None:
+            return await self._write(scope, kept.raw(fault.off_by))
+        drip = names.get("drip")
+        await kept.give(send, drip.milliseconds / 1000 if drip else None)
 
     async def _act(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets the service act, and writes down what its own handlers have not: refusals at the door, unknown paths."""
@@ -115,18 +139,27 @@ class Gate:
         await loop.run_in_executor(self.hall.memory.worker, self.hall.memory.note, heard, status)
 
     async def _cut(self, scope: Scope) -> None:
-        connections: list[Any] = list(self._state.connections)
-        for connection in connections:
-            if connection.client == tuple(scope["client"]):
-                connection.transport.abort()
+        for connection in self._connections_of(scope):
+            connection.transport.abort()
         await asyncio.sleep(0)
+
+    async def _write(self, scope: Scope, data: bytes) -> None:
+        """Puts bytes on the line as they are, and closes it."""
+        for connection in self._connections_of(scope):
+            connection.transport.write(data)
+            connection.transport.close()
+            while connection in self._state.connections:
+                await asyncio.sleep(0.01)
+
+    def _connections_of(self, scope: Scope) -> list[Any]:
+        connections: list[Any] = list(self._state.connections)
+        return [each for each in connections if each.client == tuple(scope["client"])]
 
 
 def _instead(fault: Fault) -> Response | None:
     """The reply that a fault puts in the place of any act."""
     if fault.name == "status":
-        wait = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-        return JSONResponse({"error": f"fault dial says {fault.status}"}, fault.status, headers=wait)
+        return JSONResponse({"error": f"fault dial says {fault.status}"}, fault.status, headers=_retry_after(fault))
     if fault.name == "error_in_200":
         return JSONResponse({"status": "ERROR", "message": "The request could not be processed"})
     if fault.name == "html":
@@ -136,14 +169,25 @@ def _instead(fault: Fault) -> Response | None:
     return None
 
 
+def _retry_after(fault: Fault) -> dict[str, str]:
+    if fault.retry_after is None:
+        return {}
+    if fault.retry_after_as == "seconds":
+        return {"Retry-After": str(fault.retry_after)}
+    now = datetime.now(UTC)
+    until = now + timedelta(seconds=fault.retry_after)
+    return {"Date": format_datetime(now, usegmt=True), "Retry-After": format_datetime(until, usegmt=True)}
+
+
+def _without_key(scope: Scope) -> Scope:
+    headers = [(name, value) for name, value in scope["headers"] if name != b"idempotency-key"]
+    return {**scope, "headers": headers}
+
+
 async def _read_all(receive: Receive) -> None:
     with contextlib.suppress(KeyError):
         while (await receive())["more_body"]:
             pass
-
-
-async def _nowhere(message: Message) -> None:
-    del message
 
 
 def _bound(port: int) -> socket.socket:

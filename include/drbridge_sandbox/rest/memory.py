@@ -211,6 +211,11 @@ class Memory:
         with self._transaction():
             return self.records.drop(kind, ids)
 
+    def forget_keys(self) -> None:
+        """Forgets which idempotency keys were used, and what was answered; effects stay."""
+        with self._transaction():
+            self.db.execute("delete from answers")
+
     def reset(self) -> None:
         """Forgets everything."""
         with self._transaction():

@@ -177,8 +177,8 @@ def test_a_503_is_not_tried_before_its_time() -> None:
 
 
 def test_what_never_left_is_pending_and_what_may_have_arrived_is_in_doubt() -> None:
-    assert judge_failure(NotSent("refused"), claim()).state is ParcelState.PENDING
-    assert judge_failure(Lost("reset"), claim()).state is ParcelState.UNKNOWN
+    assert judge_failure(NotSent("refused"), claim(), NOW).state is ParcelState.PENDING
+    assert judge_failure(Lost("reset"), claim(), NOW).state is ParcelState.UNKNOWN
 
 
 @pytest.mark.parametrize("error", [KeyError("NIC"), Interrupted("Its staging is gone", fix="share the folder")])
@@ -210,6 +210,17 @@ def test_what_could_not_be_built_was_not_sent_and_says_the_next_step(error: Exce
 )
 def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(value: str, seconds: float | None) -> None:
     assert retry_after_of(reply(503, Retry_After=value), NOW) == seconds
+
+
+def test_a_date_is_read_by_the_clock_of_who_wrote_it() -> None:
+    until = "Tue, 14 Jul 2026 21:00:30 GMT"
+    assert retry_after_of(reply(429, Retry_After=until, Date="Tue, 14 Jul 2026 21:00:00 GMT"), NOW) == 30
+    assert retry_after_of(reply(429, Retry_After=until, Date="yesterday"), NOW) == 3630
+
+
+def test_a_busy_target_is_never_asked_again_at_once() -> None:
+    outcome = judge(reply(429, Retry_After="0"), claim(), OPERATIONS["post_event_outcome"], ENDPOINT, NOW)
+    assert outcome.wait_seconds == outcome.retry_after == 1
 
 
 def test_waiting_times_grow_to_a_quarter_of_an_hour() -> None:

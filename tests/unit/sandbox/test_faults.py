@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import socket
 import time
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -166,3 +168,72 @@ def test_reset_forgets_everything_and_brings_the_service_up(dacs: Caller, far_da
 def test_a_body_that_is_no_json_is_refused(dacs: Caller) -> None:
     headers = dacs.authorized() | {"Content-Type": "application/json"}
     assert dacs.call("POST", OUTCOMES, b"{", headers).status == 400
+
+
+def test_a_storm_may_last_seconds_and_name_a_date(dacs: Caller, far_dacs: Far) -> None:
+    far_dacs.fault("status", status=429, retry_after=60, retry_after_as="date", seconds=0.5)
+    first = post(dacs, outcome())
+    wait = parsedate_to_datetime(first.headers["retry-after"]) - parsedate_to_datetime(first.headers["date"])
+    assert (first.status, wait.total_seconds()) == (429, 60)
+    assert post(dacs, outcome()).status == 429
+    time.sleep(0.5)
+    assert far_dacs.faults() == []
+    assert post(dacs, outcome()).status == 200
+
+
+def test_drip_acts_and_gives_its_answer_byte_by_byte(dacs: Caller, far_dacs: Far) -> None:
+    far_dacs.fault("drip", milliseconds=20, times=1)
+    began = time.monotonic()
+    said = post(dacs, outcome())
+    assert time.monotonic() - began >= 0.02 * (len(said.body) - 1)
+    assert (said.status, said.json) == (200, {"processed": 1})
+
+
+def test_a_wrong_length_is_said_of_an_answer_after_it_acted(dacs: Caller, far_dacs: Far) -> None:
+    far_dacs.fault("wrong_length", off_by=10, times=1)
+    with pytest.raises(http.client.IncompleteRead):
+        post(dacs, outcome())
+    far_dacs.fault("wrong_length", off_by=-5, times=1)
+    assert post(dacs, outcome()).body == b'{"processe'
+    assert effects(far_dacs)["event_outcome"]["received"] == 2
+
+
+def test_a_bomb_is_small_on_the_wire_and_large_unpacked(dacs: Caller, far_dacs: Far) -> None:
+    far_dacs.fault("bomb", megabytes=10, times=1)
+    said = post(dacs, outcome())
+    assert (said.headers["content-encoding"], len(said.body) < 20_000) == ("gzip", True)
+    assert gzip.decompress(said.body) == bytes(10 << 20)
+    assert effects(far_dacs)["event_outcome"]["keys"] == 1
+
+
+@pytest.mark.parametrize(("name", "places"), [("shuffle", [3, 2, 1]), ("forget_items", [2])])
+def test_items_of_an_answer_are_shuffled_or_forgotten(
+    dacs: Caller, far_dacs: Far, name: str, places: list[int]
+) -> None:
+    outcomes = [outcome(number) for number in (1, 2, 3)]
+    far_dacs.fault("reject_keys", keys=[each["nicId"] for each in outcomes])
+    far_dacs.fault(name)
+    said = post(dacs, *outcomes)
+    assert [each["sequence"] for each in said.json["problemDetailDocument"]["serverMessage"]] == places
+
+
+def test_a_list_is_taken_in_part_and_refused_as_a_whole(dacs: Caller, far_dacs: Far) -> None:
+    far_dacs.fault("partly", status=400, times=1)
+    said = post(dacs, *map(outcome, range(4)), key="k1")
+    assert (said.status, effects(far_dacs)["event_outcome"]["keys"]) == (400, 2)
+    assert post(dacs, *map(outcome, range(4)), key="k1").status == 200
+    assert effects(far_dacs)["event_outcome"]["keys"] == 4
+
+
+def test_a_service_that_forgot_its_keys_acts_again_and_its_natural_keys_protect_it(dacs: Caller, far_dacs: Far) -> None:
+    post(dacs, outcome(), key="k1")
+    assert post(dacs, outcome(), key="k1").headers["idempotent-replayed"] == "true"
+    far_dacs.fault("forget_keys", times=1)
+    assert "idempotent-replayed" not in post(dacs, outcome(), key="k1").headers
+    found = effects(far_dacs)["event_outcome"]
+    assert (found["received"], found["effects"]) == (2, 1)
+
+
+def test_a_fault_may_begin_in_the_middle(dacs: Caller, far_dacs: Far) -> None:
+    far_dacs.fault("status", status=503, after=2, times=1)
+    assert [post(dacs, outcome()).status for _ in range(4)] == [200, 200, 503, 200]
