@@ -17,6 +17,7 @@ from drbridge.ledger.tables import deliveries, parcels
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.cases import time_passes
 from tests.flows.chain import NOW
+from tests.flows.test_trouble import with_endpoint
 from tests.unit.contracts.messages import good
 
 FLOW = "derms_dacs_event_status"
@@ -199,6 +200,29 @@ def test_change_waits_while_the_one_before_it_is_in_doubt(desk: Desk, box: Sandb
     assert flow not in dict(due_flows(desk)), "nothing of it may go before the one in doubt is due"
     run(desk, flow=flow)
     assert [each["dacsMessageId"] for each in box.far("derms").records("subscription").values()] == ["12"]
+
+
+def test_older_change_that_comes_late_does_not_stop_the_newer_one_that_is_in_doubt(desk: Desk, box: Sandbox) -> None:
+    flow = "dacs_derms_enrollment_sync"
+    come(desk, change("12", "2026-07-14T09:00:00Z"), noun="enrollment_change")
+    box.far("derms").fault("drop_after", times=1)
+    run(desk, flow=flow)
+    come(desk, change("11", "2026-07-14T08:00:00Z"), noun="enrollment_change")
+    time_passes(desk)
+    run(desk, flow=flow)
+    assert list(box.far("derms").effects_of("enrollment_sync")) == ["12"]
+    assert [state for state, _ in states(desk, flow)[:2]] == ["ACKED", "SUPERSEDED"]
+
+
+def test_older_change_waits_for_a_person_while_the_newer_one_does(desk: Desk, box: Sandbox) -> None:
+    flow = "dacs_derms_enrollment_sync"
+    come(desk, change("12", "2026-07-14T09:00:00Z"), noun="enrollment_change")
+    box.far("derms").fault("drop_after", times=1)
+    run(with_endpoint(desk, "derms_enroll", unknown="park"), flow=flow)
+    come(desk, change("11", "2026-07-14T08:00:00Z"), noun="enrollment_change")
+    run(desk, flow=flow)
+    assert list(box.far("derms").effects_of("enrollment_sync")) == ["12"]
+    assert states(desk, flow) == [("PARKED", "in_doubt"), ("PARKED", "doubt")]
 
 
 def test_other_subscriptions_do_not_wait_for_one_in_doubt(desk: Desk, box: Sandbox) -> None:

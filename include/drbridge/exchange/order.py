@@ -21,6 +21,7 @@ from drbridge.ledger.standings import Standing
 from drbridge.ledger.states import ParcelState
 
 LONGEST_WAIT_FOR_PREDECESSOR_SECONDS = 900.0
+NEWER_IN_DOUBT = "a newer one about the same is in doubt: a person has to find out first whether that took effect"
 
 STATES: dict[Kind, ParcelState] = {
     "known": ParcelState.ACKED, "overtaken": ParcelState.SUPERSEDED, "refused": ParcelState.REJECTED,
@@ -32,7 +33,13 @@ def judged(tx: Tx, seal: Seal, lane: str, claims: Sequence[Claim]) -> list[Claim
     """The claims, each with what is decided of it without a call, or with what it brings about if it is sent."""
     of_entities = [claim.entity for claim in claims if claim.entity]
     known = standings.of(tx, of_entities) if of_entities else {}
-    return [_judge_alone(tx, seal, lane, claim, known.get(claim.entity or "")) for claim in claims]
+    doubtful = queue.newest_in_doubt(tx, of_entities) if of_entities else {}
+    return [
+        _without_call(claim, "doubt", NEWER_IN_DOUBT)
+        if not claim.in_doubt and claim.order_at < doubtful.get(claim.entity or "", claim.order_at)
+        else _judge_alone(tx, seal, lane, claim, known.get(claim.entity or ""))
+        for claim in claims
+    ]
 
 
 def _judge_alone(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:

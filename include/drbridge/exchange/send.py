@@ -16,7 +16,9 @@ from drbridge.exchange.sender import Sender
 from drbridge.exchange.tally import SendResult
 from drbridge.exchange.work import Work
 from drbridge.ledger import leases, parcels, queue, targets
+from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import lane_of
+from drbridge.ledger.leases import Lease
 from drbridge.systems import Endpoint, Flow
 
 LINGER_SECONDS = 5.0
@@ -82,13 +84,18 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
             with desk.ledger.read() as tx:
                 return SendResult(open_left=0, held_by=leases.holder_of(tx, lane) or "another worker")
         with desk.ledger.write() as tx:
-            parcels.doubt_older_epochs(tx, lease)
-            if endpoint.unknown == "park":
-                parcels.park_doubtful(tx, lane)
-        return asyncio.run(Sender(desk, flow, endpoint, lease, _lineup(desk, flow, endpoint, work)).run())
+            take_over(tx, endpoint, lease)
+        return asyncio.run(Sender(desk, flow, endpoint, lease, lineup_of(desk, flow, endpoint, work)).run())
 
 
-def _lineup(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> Lineup:
+def take_over(tx: Tx, endpoint: Endpoint, lease: Lease) -> None:
+    """Whatever the holder before us had under way is in doubt now, and treated by the endpoint's policy."""
+    parcels.doubt_older_epochs(tx, lease)
+    if endpoint.unknown == "park":
+        parcels.park_doubtful(tx, lease.lane)
+
+
+def lineup_of(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> Lineup:
     """Chunks of files keep the order of the files; messages and answers go side by side."""
     ahead = 1 if endpoint.unknown == "park" else 2  # a lost worker leaves in doubt only what may have gone
     if endpoint.name == flow.answer:

@@ -62,14 +62,15 @@ def claim_across(tx: Tx, lease: Lease, want: int) -> list[Claim]:
 
 
 def none_stands_before() -> ColumnElement[bool]:
-    """No other parcel of its entity has to go before it."""
+    """No other parcel of its entity has to go before it; before one in doubt none has, though it be older."""
     other = parcels.alias()
     is_older = or_(other.c.order_at < parcels.c.order_at,
                    and_(other.c.order_at == parcels.c.order_at, other.c.id < parcels.c.id))  # fmt: skip
     goes_first = or_(
         other.c.state.in_((ParcelState.IN_FLIGHT, ParcelState.UNKNOWN)),
-        and_(other.c.state == ParcelState.PENDING, is_older, func.coalesce(other.c.code, "") != WAITS),
-    )
+        and_(other.c.state == ParcelState.PENDING, parcels.c.state == ParcelState.PENDING, is_older,
+             func.coalesce(other.c.code, "") != WAITS),
+    )  # fmt: skip
     behind = select(other.c.id).where(other.c.entity == parcels.c.entity, other.c.id != parcels.c.id, goes_first)
     return or_(func.coalesce(parcels.c.entity, "") == "", ~behind.exists())
 
@@ -152,6 +153,13 @@ def is_in_doubt(tx: Tx, entity: str | None) -> bool:
     """Whether a person has yet to find out if something about an entity took effect."""
     parked = parcels.c.entity == entity, parcels.c.state == ParcelState.PARKED, parcels.c.code == IN_DOUBT
     return tx.execute(select(parcels.c.id).where(*parked).limit(1)).first() is not None
+
+
+def newest_in_doubt(tx: Tx, entities: Sequence[str]) -> dict[str, float]:
+    """Of these entities, the place of the newest parcel of which a person has yet to find out if it took effect."""
+    parked = parcels.c.entity.in_(entities), parcels.c.state == ParcelState.PARKED, parcels.c.code == IN_DOUBT
+    look = select(parcels.c.entity, func.max(parcels.c.order_at)).where(*parked).group_by(parcels.c.entity)
+    return {row[0]: float(row[1]) for row in tx.execute(look)}
 
 
 def wait_of_lane(tx: Tx, lane: str) -> float | None:
