@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from drbridge.contracts.across import Periods, Totals
+from drbridge.contracts.identifiers import is_identifier
 from drbridge.contracts.kinds import Instant, Kind
 from drbridge.contracts.problems import CODES, Flaw, Problem
 from drbridge.contracts.rows import Row, kind_of
@@ -108,6 +109,11 @@ class Contract:
     @cached_property
     def by_name(self) -> dict[str, Column]:
         return {each.name: each for each in self.columns}
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The columns by whose values a row is found again."""
+        return tuple(each.name for each in self.columns if is_identifier(each.name))
 
     @property
     def documented(self) -> tuple[Column, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from drbridge.contracts import KEPT, Message
 from drbridge.contracts.event_status import EventStatus
+from drbridge.contracts.identifiers import identifiers
 from drbridge.errors import Misconfigured
 from drbridge.exchange import answered
 from drbridge.exchange.desk import Desk
@@ -129,7 +130,7 @@ def _letter(desk: Desk, tx: Tx, post: Post) -> Letter:
         caller=post.caller, business_at=message.happened_at.timestamp(), belongs_to=_group(message),
         parts=[(part.entity, part.order_at.timestamp()) for part in message.parts()],
         bound=[] if post.file_name else [_bound(flow, message) for flow in _flows(desk, message)],
-        file_name=post.file_name,
+        file_name=post.file_name, marks={desk.seal.mark(name) for _, name in identifiers(data)},
     )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
+from base64 import urlsafe_b64decode
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from drbridge.ledger.database import home
 from drbridge.ports import JsonValue
 
 KEYS = "DRBRIDGE_SEAL_KEY"
+MARKS = b"what messages name"
+"""Makes of a sealing key one that only marks."""
 
 
 class Seal:
@@ -23,7 +27,9 @@ class Seal:
 
     def __init__(self, keys: str) -> None:
         try:
-            self._keys = MultiFernet([Fernet(key.strip()) for key in keys.split(",") if key.strip()])
+            every = [key.strip() for key in keys.split(",") if key.strip()]
+            self._keys = MultiFernet([Fernet(key) for key in every])
+            self._marking = [hmac.digest(urlsafe_b64decode(key), MARKS, "sha256") for key in every]
         except ValueError as error:
             raise Misconfigured(
                 f"{KEYS} is no key", fix="make one with `drbridge inbox key`; several are separated by commas"
@@ -32,6 +38,14 @@ class Seal:
     def close(self, content: bytes) -> bytes:
         """The content, unreadable without the key."""
         return self._keys.encrypt(content)
+
+    def mark(self, name: str) -> str:
+        """What stands in the ledger for an id inside the seal: the same each time, told by nobody without the key."""
+        return _mark(self._marking[0], name)
+
+    def marks(self, name: str) -> list[str]:
+        """The same by every key: older messages were marked with older keys."""
+        return [_mark(key, name) for key in self._marking]
 
     def open(self, sealed: bytes) -> bytes:
         """The content.
@@ -53,6 +67,10 @@ class Seal:
                 "A stored message was sealed with a key that is not here",
                 fix=f"put the former key behind the present one in {KEYS}, with a comma between",
             ) from None
+
+
+def _mark(key: bytes, name: str) -> str:
+    return hmac.digest(key, name.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
 
 
 def seal_here() -> Seal:

@@ -1,6 +1,7 @@
 """Staging: what was taken in, kept as Parquet until it is delivered and for as long as it may be asked for again.
 
     <root>/<noun>/<sha256>/<verdict>/00000.parquet ...   one part per 8 MiB block, never changed
+                                     00000.ids.parquet   the ids in it, sorted, so that few parts are read to find one
                                      excluded.parquet    rows that the end showed to be duplicates or contradictory
                                      superseded-*        rows that a newer file had settled, per destination and sending
                                      rejects.csv         every refused row: line, field, code, text, the row as it came
@@ -36,6 +37,7 @@ import polars as pl
 from drbridge.checks import CheckedBlock, FileReport
 from drbridge.contracts import Contract
 from drbridge.errors import Interrupted, Misconfigured
+from drbridge.exchange import part_index
 from drbridge.ledger.database import home
 
 SWEEP_AFTER_SECONDS = 24 * 3600.0
@@ -207,6 +209,7 @@ class StagingRun:
             kept = kept.with_columns(block.raw().alias("raw"))
         name = f"{len(self.parts):05d}.parquet"
         kept.write_parquet(self.folder / name, compression="zstd", compression_level=1)
+        part_index.write(self.folder / name, frame, self.contract.ids)
         self.parts.append(Part(name, self.rows, frame.height))
         self.rows += frame.height
         self._verdict.update(f"{frame.columns}".encode())
@@ -270,6 +273,14 @@ class StagedFile:
     @cached_property
     def excluded_lines(self) -> pl.Series:
         return pl.read_parquet(self.folder / "excluded.parquet")["line"]
+
+    @cached_property
+    def lines_excluded(self) -> frozenset[int]:
+        return frozenset(self.excluded_lines)
+
+    @property
+    def part_paths(self) -> list[Path]:
+        return [self.folder / part.name for part in self.manifest.parts]
 
     @property
     def rejects(self) -> Path:

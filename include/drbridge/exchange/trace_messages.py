@@ -1,37 +1,52 @@
-"""Where in the messages something was: their content is opened one by one, for who looks holds the key."""
+"""Where in the messages something was: only those whose marks say so are opened, for who looks holds the key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
+from drbridge.contracts.identifiers import identifiers
 from drbridge.errors import DrBridgeError
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.seal import content
-from drbridge.ledger import deliveries, parcels
+from drbridge.ledger import messages
 from drbridge.ledger.database import Tx
-from drbridge.ledger.states import ParcelState
-from drbridge.ledger.tables import intakes
-from drbridge.ledger.tables import messages as messages_table
 from drbridge.ports import JsonValue
 
+AT_ONCE = 500
 
-def messages_naming(desk: Desk, tx: Tx, key: str) -> Iterator[tuple[Row[Any], tuple[str, ...], Row[Any], Row[Any]]]:
-    """Each message that names the key: the message, the members that hold it, and the delivery and parcel of each part.
 
-    A message is also found by its own number.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A request of a message that names the key.
+
+    Attributes:
+        number: the message's own.
+        matched: the members that hold the key.
+        part: the request's parcel, with the flow and destination of its delivery.
     """
-    look = select(messages_table, intakes.c.noun).join(intakes).order_by(messages_table.c.id)
-    for row in tx.execute(look).all():
-        matched = ("messageNumber",) if row.number == key else _members(_content(desk, row), key)
-        if not matched:
-            continue
-        for delivery in deliveries.of_intake(tx, row.intake_id):
-            for parcel in parcels.of_delivery(tx, delivery.id):
-                if parcel.state != ParcelState.RESENT and _speaks_of(delivery, parcel, matched):
-                    yield row, matched, delivery, parcel
+
+    number: str
+    noun: str
+    matched: tuple[str, ...]
+    part: Row[Any]
+
+
+def messages_naming(desk: Desk, tx: Tx, key: str) -> Iterator[Found]:
+    """Each request of a message that names the key, the oldest message first; also found by its own number."""
+    ids = sorted(messages.naming(tx, key, desk.seal.marks(key)))
+    for start in range(0, len(ids), AT_ONCE):
+        matched = {}
+        for row in messages.of_intakes(tx, ids[start : start + AT_ONCE]):
+            if names := ("messageNumber",) if row.number == key else _members(_content(desk, row), key):
+                matched[row.intake_id] = (row.number, row.noun, names)
+        parts = messages.parts_of(tx, list(matched))
+        for intake_id, mine in groupby(parts, key=lambda part: part.intake_id):
+            yield from (Found(*matched[intake_id], part) for part in mine if _speaks_of(part, matched[intake_id][2]))
 
 
 def _content(desk: Desk, row: Row[Any]) -> JsonValue:
@@ -42,16 +57,12 @@ def _content(desk: Desk, row: Row[Any]) -> JsonValue:
         return None
 
 
-def _members(value: JsonValue, key: str, where: str = "") -> tuple[str, ...]:
-    """The paths of the members whose value is the key."""
-    if isinstance(value, dict):
-        return tuple(path for name, each in value.items() for path in _members(each, key, f"{where}.{name}"))
-    if isinstance(value, list):
-        return tuple(path for place, each in enumerate(value) for path in _members(each, key, f"{where}.{place}"))
-    return (where.removeprefix("."),) if value == key else ()
+def _members(told: JsonValue, key: str) -> tuple[str, ...]:
+    """The paths of the identifiers whose value is the key."""
+    return tuple(path for path, value in identifiers(told) if value == key)
 
 
-def _speaks_of(delivery: Row[Any], parcel: Row[Any], matched: tuple[str, ...]) -> bool:
+def _speaks_of(part: Row[Any], matched: Sequence[str]) -> bool:
     """Whether a request is about what was found: one of many in a message only if it is in its own part."""
-    parts = {path.split(".")[1] for path in matched if path.startswith("requests.")}
-    return delivery.rows == 1 or not parts or str(parcel.first_row) in parts
+    places = {path.split(".")[1] for path in matched if path.startswith("requests.")}
+    return part.requests == 1 or not places or str(part.first_row) in places

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import Row, Table, func, insert, select
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.parcels import Span, idempotency_key
 from drbridge.ledger.states import DeliveryState, ParcelState
-from drbridge.ledger.tables import deliveries, intakes, messages, parcels
+from drbridge.ledger.tables import deliveries, intakes, mentions, messages, parcels
 
 SOURCE = "inbox"
 _ACCEPTING = 7_410_931
@@ -44,6 +44,7 @@ class Letter:
         parts: of each of its requests, whom it speaks of (empty: no order) and its place in that order.
         bound: where it goes; nowhere if it only speaks of a file that goes by itself.
         file_name: the name of that file in the inbox.
+        marks: keyed hashes of the ids it names.
     """
 
     noun: str
@@ -57,6 +58,7 @@ class Letter:
     parts: Sequence[tuple[str, float]]
     bound: Sequence[Bound]
     file_name: str = ""
+    marks: Collection[str] = ()
 
 
 def hashed(*words: str) -> str:
@@ -115,6 +117,33 @@ def of_file(tx: Tx, file_name: str) -> Row[Any] | None:
     return tx.execute(look.order_by(messages.c.id.desc()).limit(1)).first()
 
 
+def naming(tx: Tx, number: str, marks: Collection[str]) -> set[int]:
+    """The intakes of messages that have the number, or name something that has one of the marks, or may.
+
+    What an older version wrote down has no marks: its messages may name anything, until their content is deleted.
+    """
+    looks = (
+        select(messages.c.intake_id).where(messages.c.number == number),
+        select(mentions.c.intake_id).where(mentions.c.mark.in_(marks)),
+        select(messages.c.intake_id).where(~messages.c.marked),
+    )
+    return {found for look in looks for found in tx.execute(look).scalars()}
+
+
+def of_intakes(tx: Tx, intake_ids: Sequence[int]) -> list[Row[Any]]:
+    """The messages that some intakes are."""
+    look = select(messages, intakes.c.noun).join(intakes).where(messages.c.intake_id.in_(intake_ids))
+    return list(tx.execute(look))
+
+
+def parts_of(tx: Tx, intake_ids: Sequence[int]) -> list[Row[Any]]:
+    """The requests of some messages that count, in order, each with its delivery: whither, and how many it has."""
+    its = (deliveries.c.intake_id, deliveries.c.flow, deliveries.c.destination, deliveries.c.rows.label("requests"))
+    look = select(parcels, *its).join_from(deliveries, parcels).where(deliveries.c.intake_id.in_(intake_ids))
+    in_order = (deliveries.c.intake_id, deliveries.c.id, parcels.c.first_row, parcels.c.id)
+    return list(tx.execute(look.where(parcels.c.state != ParcelState.RESENT).order_by(*in_order)))
+
+
 def add(tx: Tx, letters: Sequence[Letter]) -> None:
     """Writes messages down with their deliveries and requests; none of them may be known."""
     now = tx.execute(select(clock(tx))).scalar_one()
@@ -123,10 +152,16 @@ def add(tx: Tx, letters: Sequence[Letter]) -> None:
         insert(messages),
         [
             {"intake_id": intake_id, "number": each.number, "sealed": each.sealed, "belongs_to": each.belongs_to,
-             "caller": each.caller, "received_at": now, "file_name": each.file_name or None}
+             "caller": each.caller, "received_at": now, "file_name": each.file_name or None, "marked": True}
             for intake_id, each in zip(kept, letters, strict=True)
         ],
     )  # fmt: skip
+    named = [
+        {"mark": mark, "intake_id": intake_id}
+        for intake_id, each in zip(kept, letters, strict=True) for mark in each.marks
+    ]  # fmt: skip
+    if named:
+        tx.execute(insert(mentions), named)
     bound = [(intake_id, each, way) for intake_id, each in zip(kept, letters, strict=True) for way in each.bound]
     if not bound:
         return

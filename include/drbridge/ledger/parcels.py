@@ -313,17 +313,18 @@ def has_any(tx: Tx, delivery_id: int, states: Sequence[ParcelState]) -> bool:
 
 
 def holding(tx: Tx, delivery_id: int, row: int) -> Row[Any] | None:
-    """The parcel that a staged row travels in now."""
-    return tx.execute(
+    """The parcel that a staged row travels in now: the last to begin before it, for those that count never overlap."""
+    nearest = tx.execute(
         select(parcels)
         .where(
             parcels.c.delivery_id == delivery_id,
             parcels.c.first_row <= row,
-            parcels.c.last_row >= row,
             parcels.c.state.not_in((ParcelState.SPLIT, ParcelState.RESENT)),
         )
+        .order_by(parcels.c.first_row.desc())
         .limit(1)
     ).first()
+    return nearest if nearest is not None and nearest.last_row >= row else None
 
 
 def version_put(tx: Tx, destination: str, file_name: str) -> str | None:

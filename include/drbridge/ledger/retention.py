@@ -30,16 +30,17 @@ LEASE_OF_A_FILE = "% > % > %"
 
 
 def empty_messages(tx: Tx, before: float) -> int:
-    """Takes the content out of some messages that were settled before; says of how many."""
+    """Takes the content out of some messages that were settled before, and what they name; says of how many."""
     of_message = messages.c.intake_id
     over = (
-        select(messages.c.id)
+        select(of_message)
         .where(messages.c.sealed != b"", messages.c.received_at < before)
         .where(~_is_owed(of_message, before), ~_its_file_is_owed(of_message, before))
         .limit(AT_ONCE)
     )
     ids = tx.execute(over).scalars().all()
-    tx.execute(update(messages).where(messages.c.id.in_(ids)).values(sealed=b""))
+    tx.execute(update(messages).where(of_message.in_(ids)).values(sealed=b"", marked=True))
+    tx.execute(delete(mentions).where(mentions.c.intake_id.in_(ids)))
     return len(ids)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -148,11 +150,12 @@ parcels = Table(
     Column("order_at", Float, nullable=False, default=0.0),
     Column("reply", Text),
     Index(None, "delivery_id", "state"),
+    Index(None, "delivery_id", "first_row"),
     Index(None, "entity", "state"),
 )
 
 # A message beside its intake: the number its sender is told, and its content, sealed. Everything else that names a
-# customer stays inside the seal.
+# customer stays inside the seal. It is marked when its mentions were written: an older version wrote none.
 messages = Table(
     "messages",
     metadata,
@@ -164,8 +167,10 @@ messages = Table(
     Column("caller", Text, nullable=False),
     Column("received_at", Float, nullable=False),
     Column("file_name", Text),
+    Column("marked", Boolean, nullable=False, server_default=false()),
     Index(None, "belongs_to"),
     Index(None, "file_name"),
+    Index(None, "marked"),
 )
 
 # What the other side has last of an entity of a lane, as far as we know: whatever is older than that does not go.
@@ -248,7 +253,8 @@ uploads = Table(
     Column("begun_at", Float, nullable=False),
 )
 
-# What the messages name, as keyed hashes: a message is found by it without opening every seal.
+# What the messages name, as keyed hashes: a message is found by it without opening every seal. They go when its
+# content goes.
 mentions = Table(
     "mentions",
     metadata,
