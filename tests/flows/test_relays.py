@@ -145,7 +145,7 @@ def test_a_comparison_longer_than_a_lease_keeps_its_leases(
             left.extend(tx.execute(select(leases.c.expires_at - clock(tx)).where(held)).scalars())
 
     assert states(altered(desk, STORE, open=open_slowly)) == {SAMPLE.name: "settled"}
-    assert len(left) == 2, "the file's and that of its bytes"
+    assert len(left) == 3, "the file's, that of its bytes, and that of the name it goes under"
     assert min(left) > 60
 
 

@@ -112,15 +112,16 @@ class _Relay:
             self._look_again(lease)
             sha = received.report.sha256
             lane = stack.enter_context(working_on(self.desk, relay_lane_of(self.flow.name, self.store.name, sha)))
-            if lane is None:
-                return self._result(received, "busy", "another worker is putting the same bytes there")
+            place = stack.enter_context(working_on(self.desk, f"put > {self.store.url} > {target_name}"))
+            if lane is None or place is None:
+                return self._result(received, "busy", "another worker is putting the same bytes, or name, there")
             claim, text = self._claim(lane, received)
             if claim is None:
                 return self._result(received, "refused" if received.refusal else "known", text)
             if claim.file_name != target_name:
                 outcome = Outcome(ParcelState.PENDING, "renamed", f"goes under its first name {claim.file_name}")
             else:
-                outcome = self._complete(sink, received, claim, keeper(self.desk, lease, lane))
+                outcome = self._complete(sink, received, claim, keeper(self.desk, lease, lane, place))
             self._settle(lane, claim, outcome)
         if claim.file_name != target_name:
             return self.run(lease, claim.file_name)
