@@ -14,7 +14,7 @@ from random import SystemRandom
 
 from tests.faults.soak.report import write
 from tests.faults.soak.rounds import Round, live
-from tests.faults.soak.stage import CHECKOUT, Stage, say
+from tests.faults.soak.stage import CHECKOUT, Stage, say, until_done
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
             rounds.append(live(stage, len(rounds) + 1, asked.seed))
             say(str(rounds[-1]))
             write(asked.report, rounds, asked.seed, time.monotonic() - started, asked.seconds)
-            stage.forget_the_day()
+            until_done(stage.forget_the_day)
     finally:
         stage.tear_down()
     return 0 if rounds and all(each.good for each in rounds) else 1

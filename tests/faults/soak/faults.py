@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from signal import SIGCONT, SIGKILL, SIGSTOP
+from typing import Any
 
 from tests.faults.soak.stage import SERVICES, Stage
 
@@ -126,10 +127,10 @@ def end(fault: Fault, stage: Stage) -> None:
         _signal(fault.hit, SIGCONT)
 
 
-def _setting(fault: Fault) -> dict[str, str | int]:
+def _setting(fault: Fault) -> dict[str, Any]:
     if fault.detail.isdigit():
         return {"name": "status", "status": int(fault.detail), "retry_after": fault.wait, "times": fault.times}
-    more: dict[str, dict[str, str | int]] = {
+    more: dict[str, dict[str, Any]] = {
         "slow": {"milliseconds": 1_500},
         "error_after": {"status": 500},
         "error_in_200": {"path": "/health"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 
 from drbridge_sandbox.day import Act, Inbox, compare, make_day, make_messages
 from drbridge_sandbox.day.batch import knows_customers
@@ -46,7 +47,7 @@ class Play:
             act.prepare(self.stage.box)
             self._inbox.post(act.posts)
             self.last_post_at = time.monotonic()
-            if not self._wait(act.title, lambda act=act: self._missing(act), compares=bool(act.deleted)):
+            if not self._wait(act.title, partial(self._missing, act), compares=bool(act.deleted)):
                 return
             act.end(self.stage.box)
 
@@ -55,7 +56,7 @@ class Play:
         self.stage.box.far("dacs").seed(self.day.sync_requests)
         for file in self.day.files:
             if (file.url in FIRST) is first:
-                until_done(lambda file=file: self.stage.box.drop(file.url, file.name, file.path))
+                until_done(partial(self.stage.box.drop, file.url, file.name, file.path))
 
     def _unknown_customers(self) -> list[str]:
         return [] if knows_customers(self.stage.box, self.day) else ["DACS and the DERMS get to know the customers"]

@@ -30,13 +30,21 @@ class Storm:
         """Begins and ends what is due; to be called again and again, from the thread that started the servers."""
         now = time.monotonic() - self.started
         for until, fault in [each for each in self._holding if each[0] <= now]:
-            self._holding.remove((until, fault))
-            end(fault, self.stage)
-            say(f"  {now:4.0f} s  over: {fault.name}")
+            self._end(until, fault, now)
         for fault in [each for each in self._waiting if each.at <= now]:
             self._begin(fault, now)
         if self.over_at is None and not self._waiting and not self._holding:
             self._calm()
+
+    def _end(self, until: float, fault: Fault, now: float) -> None:
+        """What does not come back at once is brought back with the next step."""
+        try:
+            end(fault, self.stage)
+        except Exception as error:
+            say(f"  {now:4.0f} s  not back yet: {fault.name}: {error!r}")
+            return
+        self._holding.remove((until, fault))
+        say(f"  {now:4.0f} s  over: {fault.name}")
 
     def _begin(self, fault: Fault, now: float) -> None:
         """A second fault of a server that is down already waits until it is back."""
