@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL
@@ -106,6 +106,7 @@ class AirflowProcesses:
     """
 
     user = USER
+    program: Sequence[str] = ("-m", "airflow", "standalone")
 
     def __init__(
         self, home: Path, dags: Path, plugins: Path, env: Mapping[str, str] | None = None, port: int | None = None
@@ -138,8 +139,8 @@ class AirflowProcesses:
         passwords.write_text(json.dumps({USER: self.password}), encoding="utf-8")
         passwords.chmod(0o600)
         with self.log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", "standalone"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+                [sys.executable, *self.program],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.env, cwd=self.home,
                 start_new_session=True,
             )  # fmt: skip
@@ -171,10 +172,14 @@ class AirflowProcesses:
     def kill(self, part: str) -> None:
         """Ends one of the four (scheduler, api-server, triggerer, dag-processor) by SIGKILL, as a machine would."""
         word = part.encode()
-        for pid in _of_session(int((self.home / SESSION_FILE).read_text(encoding="utf-8")), self.home):
+        for pid in self.processes():
             with suppress(OSError):
                 if word in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"_", b"-"):
                     os.kill(pid, SIGKILL)
+
+    def processes(self) -> list[int]:
+        """All living processes of this Airflow."""
+        return _of_session(int((self.home / SESSION_FILE).read_text(encoding="utf-8")), self.home)
 
     def restart(self) -> None:
         """Starts everything anew on what is left, as an operator or a supervisor would."""

@@ -11,7 +11,6 @@ from drbridge_sandbox.day.acts import ONE_ACKED, Act, Body
 from drbridge_sandbox.day.made import Day
 
 AGGREGATORS = 3
-FIRST_AGGREGATOR = 300_001
 CUSTOMERS_ACKED = 10
 RULES, RULES_ACK, AGGREGATOR, AGGREGATOR_ACK = "program_rules", "program_rules_ack", "aggregator", "aggregator_ack"
 
@@ -46,7 +45,7 @@ def write(day: Day, first: Act, second: Act, third: Act) -> None:
         word = {"dacsMessageId": sync_id, "ackType": "SUCCESS", "whenISO": f"{day.date}T09:30:00.000Z"}
         third.post(noun, word)
         third.expect(noun, effects={("dacs", "sync_request"): {sync_id: "SYNCHRONIZED"}})
-    _delete(third, AGGREGATORS - 1, changes=AGGREGATORS + 2)
+    _delete(day.date, third, AGGREGATORS - 1, changes=AGGREGATORS + 2)
     older = f"1{stamp}8000200"
     third.post(RULES, _rules_body(day.date, older, *changed, 8), ends={"superseded": 1})
     third.seeds.setdefault("dacs", []).append(older)
@@ -99,10 +98,10 @@ def _aggregator(day: date, act: Act, sync_id: str, number: int, hour: int, *, ch
     Args:
         changes: of any aggregator that the DERMS has heard of then.
     """
-    id_ = f"{FIRST_AGGREGATOR + number}"
+    id_, reference = _aggregator_ids(day, number)
     act.post(AGGREGATOR, {
         "syncRequestId": sync_id, "changeDateTime": f"{day}T{hour:02d}:00:00Z", "aggregatorId": id_,
-        "externalReferenceId": f"AGG-{number + 1}", "externalSystem": "DERMS", "serviceProviderType": "DER Aggregator",
+        "externalReferenceId": reference, "externalSystem": "DERMS", "serviceProviderType": "DER Aggregator",
         "status": "ACTIVE", "startDate": f"{day.year}-01-01", "protocol": "IEEE2030.5",
         "contact": {"contactId": f"C-{number}", "name": "Bo Beispiel", "email": "bo@example.org", "phone": "555-0101"},
         "programOfferings": [{"programCode": code, "startDate": f"{day.year}-01-01"} for _, code in ids.PROGRAMS],
@@ -112,13 +111,18 @@ def _aggregator(day: date, act: Act, sync_id: str, number: int, hour: int, *, ch
         records={("derms", "aggregator"): {id_: {"status": "ACTIVE", "dacsMessageId": sync_id}}},
     )  # fmt: skip
     act.planted.setdefault(("dacs", "aggregator"), {})[id_] = {
-        "externalReferenceId": f"AGG-{number + 1}", "status": "ACTIVE"}  # fmt: skip
+        "externalReferenceId": reference, "status": "ACTIVE"}  # fmt: skip
     _expect_word(act, AGGREGATOR, sync_id, late)
 
 
-def _delete(act: Act, number: int, changes: int) -> None:
+def _aggregator_ids(day: date, number: int) -> tuple[str, str]:
+    """Id and external reference: each day has aggregators of its own, for one that was deleted never comes back."""
+    return f"3{day:%y%m%d}{number:02d}", f"AGG-{day:%y%m%d}-{number + 1}"
+
+
+def _delete(day: date, act: Act, number: int, changes: int) -> None:
     """DACS deletes an aggregator without a word: whoever compares both lists tells the DERMS."""
-    id_ = f"{FIRST_AGGREGATOR + number}"
+    id_, _ = _aggregator_ids(day, number)
     act.deleted["dacs", "aggregator"] = [id_]
     act.expect(
         AGGREGATOR, keys={("derms", "aggregator"): changes},

@@ -47,6 +47,7 @@ class Inbox:
         url: of the server that serves the published paths.
         transport: how calls travel; the network unless it is said.
         wait_seconds: how long a caller that wants its reply in the same call waits for it; 0: it does not.
+        tries: how often a message is posted, a second apart, before its sender gives up.
     """
 
     url: str
@@ -54,6 +55,7 @@ class Inbox:
     password: str
     transport: httpx.AsyncBaseTransport | None = None
     wait_seconds: int = 60
+    tries: int = TRIES
 
     def post(self, posts: Sequence[Post]) -> list[str]:
         """Posts all of them, many at once; returns what replies lacked that were waited for.
@@ -72,7 +74,7 @@ class Inbox:
         return [text for text in found if text]
 
     async def _one(self, client: httpx.AsyncClient, gate: asyncio.Semaphore, post: Post) -> str:
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(self.tries)):
             try:
                 async with gate:
                     answer = await client.post(PUBLISHED + PATHS[post.noun], **self._content(post))
