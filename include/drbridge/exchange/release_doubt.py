@@ -116,7 +116,10 @@ def _asked(desk: Desk, row: Row[Any]) -> dict[int, Claim]:
         claims = [each for each in _claims(desk, tx, row).values() if each.in_doubt and each.decided is None]
     requests, operation = Requests(desk, endpoint), operation_of(endpoint)
     replies = ask(desk, endpoint.connection, [requests.question(each).path for each in claims])
-    known = [(claim, judge_asked(reply, claim, operation)) for claim, (_, reply) in zip(claims, replies, strict=True)]
+    known = [
+        (claim, judge_asked(reply, claim, operation, desk.clock.now()))
+        for claim, (_, reply) in zip(claims, replies, strict=True)
+    ]
     return {claim.id: claim for claim, outcome in known if outcome and outcome.state is ParcelState.ACKED}
 
 
