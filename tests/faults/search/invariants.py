@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import Row, select
+from tests.faults.search.far import Far
+from tests.faults.search.worlds import Begun, Wanted
 
 from drbridge.ledger import deliveries as book
 from drbridge.ledger.parcels import IN_DOUBT
 from drbridge.ledger.states import UNFINISHED, DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
-from tests.faults.search.far import Far
-from tests.faults.search.worlds import Begun, Wanted
 
 WENT = ("accepted", "already_done", "asked")
 OUT_OF_ORDER = "doubt"  # the code of a step whose predecessor never came: a person decides, whatever the policy
