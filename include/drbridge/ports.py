@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+LONGEST_CALL_SECONDS = 60.0
+"""How long a request may take, from its first byte to the last of its reply; large bodies have more."""
+
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 
@@ -236,6 +239,6 @@ class Outside(Protocol):
 
 
 __all__ = [
-    "AlreadyThere", "Call", "Clock", "Connection", "Entry", "FilePart", "FileStore", "JsonValue",
-    "Lost", "NotSent", "Outside", "Reply", "RestTarget", "Upload", "UploadNote",
+    "LONGEST_CALL_SECONDS", "AlreadyThere", "Call", "Clock", "Connection", "Entry", "FilePart", "FileStore",
+    "JsonValue", "Lost", "NotSent", "Outside", "Reply", "RestTarget", "Upload", "UploadNote",
 ]  # fmt: skip

@@ -15,10 +15,10 @@ import aiohttp
 from drbridge.adapters.http_auth import Authority, ClientCredentials, FixedHeader, OnSecret, basic
 from drbridge.adapters.http_body import Body, body_of
 from drbridge.errors import Misconfigured
-from drbridge.ports import Call, Connection, Lost, NotSent, Reply
+from drbridge.ports import LONGEST_CALL_SECONDS, Call, Connection, Lost, NotSent, Reply
 
 CONNECT_SECONDS = 5.0
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = LONGEST_CALL_SECONDS
 SLOWEST_BYTES_A_SECOND = 1_000_000
 LARGEST_REPLY_BYTES = 5_000_000
 MOST_CONNECTIONS = 64

@@ -38,10 +38,10 @@ from drbridge.ledger.database import Tx
 from drbridge.ledger.leases import Lease
 from drbridge.ledger.parcels import IN_DOUBT, Claim, Outcome, Settled
 from drbridge.ledger.states import ParcelState
-from drbridge.ports import Call, Lost, NotSent, RestTarget
+from drbridge.ports import LONGEST_CALL_SECONDS, Call, Lost, NotSent, RestTarget
 from drbridge.systems import Endpoint, Flow
 
-LEASE_NEEDED_SECONDS = 20.0
+LEASE_NEEDED_SECONDS = LONGEST_CALL_SECONDS + 5.0  # whoever takes the lane over finds that it acted, or never will
 KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer than a lease lasts
 LOOK_AGAIN_SECONDS = 0.3
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
@@ -53,6 +53,7 @@ KEPT_BACK = Outcome(
 STAGE_IS_MISSING = Outcome(
     ParcelState.PENDING, "no_stage", "its stage is not scheduled there yet", wait_seconds=5.0, was_sent=False
 )
+LEASE_IS_SHORT = Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over", was_sent=False)
 NEXT_STEP = {
     ParcelState.PARKED: "ask the other side whether it has it; if not, trigger the flow with file = this number and "
     "resend = unknown",
@@ -313,8 +314,8 @@ class Sender:
             return call
         if self.operation.enveloped and waits_for_stage(self.desk, claim.file_name, claim.at - claim.opened_at):
             return STAGE_IS_MISSING
-        if self.lease_ends - self.desk.clock.monotonic() < LEASE_NEEDED_SECONDS:
-            return Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over")
+        if self._lease_is_short:
+            return LEASE_IS_SHORT
         try:
             if (ill := await self._ill(target, claim)) is not None:
                 return ill
@@ -323,6 +324,8 @@ class Sender:
                 known = judge_asked(told, claim, self.operation, self.desk.clock.now())
                 if known is not None:
                     return known
+                if self._lease_is_short:
+                    return LEASE_IS_SHORT
             reply = await target.call(call)
         except (NotSent, Lost) as error:
             return judge_failure(error, claim, self.desk.clock.now())
@@ -334,6 +337,11 @@ class Sender:
         if outcome.state is not ParcelState.REJECTED:
             return outcome
         return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
+
+    @property
+    def _lease_is_short(self) -> bool:
+        """Whether what is sent now might still act when another worker has the lane."""
+        return self.lease_ends - self.desk.clock.monotonic() < LEASE_NEEDED_SECONDS
 
     async def _ill(self, target: RestTarget, claim: Claim) -> Outcome | None:
         """What keeps a target from being sent anything, by its own health check; asked once, before the first call.

@@ -11,6 +11,7 @@ from drbridge.ledger.database import Tx, clock, insert_if_new
 from drbridge.ledger.tables import leases
 
 LEASE_SECONDS = 90.0
+RENEW_AFTER_SECONDS = 10.0  # a holder looks every 15 s: at any moment there is time left for a whole request
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def keep(tx: Tx, lease: Lease, seconds: float = LEASE_SECONDS) -> Lease:
     left = tx.execute(select(leases.c.expires_at - now).where(*mine).with_for_update()).scalar()
     if left is None:
         raise Fenced(lease.lane)
-    if left < seconds / 2:
+    if left < seconds - RENEW_AFTER_SECONDS:
         tx.execute(update(leases).where(*mine).values(expires_at=now + seconds))
         left = seconds
     return Lease(lease.lane, lease.holder, lease.epoch, float(left))

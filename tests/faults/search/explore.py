@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from tests.faults.search.ending import ends
@@ -14,10 +14,12 @@ from tests.faults.search.worker import Worker
 from tests.faults.search.worlds import Begun
 
 LOOKS = (
-    "select id, state, epoch, tries, next_at, code from parcels", "select id, state from deliveries",
-    "select lane, epoch, expires_at from leases", "select * from targets", "select entity, order_at from standings",
-    "select parcel_id, outcome, count(*) from attempts group by 1, 2",
-)  # fmt: skip
+    "select id, state, epoch, code, round(max(next_at - {now}, 0), 1) from parcels",
+    "select id, state from deliveries",
+    "select lane, epoch, round(max(expires_at - {now}, 0), 1) from leases",
+    "select name, failures, round(max(open_until - {now}, 0), 1), round(max(not_before - {now}, 0), 1) from targets",
+    "select entity, order_at from standings",
+)
 
 
 @dataclass
@@ -84,40 +86,50 @@ class Search:
         for step in self.play.steps(state) if left else ():
             self.tally.steps += 1
             found += self._go(step(), left - 1)
-        found = found or self._ends(state, mark)
+        found = found or self._ends(state)
         if 0 < left <= self.known_from:
             self._known[mark, left] = found
         return found
 
-    def _ends(self, state: State, mark: bytes) -> int:
+    def _ends(self, state: State) -> int:
         if self.tally.schedules == self.limit:
             raise Enough
         self.tally.schedules += 1
-        if mark not in self._ended:
-            self._ended.add(mark)
+        resting = tuple(replace(each, starts=0) for each in state.workers)
+        end = self._mark(replace(state, troubles=0, workers=resting))
+        if end not in self._ended:
+            self._ended.add(end)
             self.tally.endings += 1
             ends(self.play, state)
         return 1
 
     def _mark(self, state: State) -> bytes:
-        """What tells a state apart: all that can make a difference to what comes after it."""
+        """What tells a state apart: all that can make a difference to what comes after it.
+
+        How long ago something was does not, nor how often it was tried: that matters from the tenth try on.
+        """
         self.play.memory.put(state.image)
-        rows = [self.play.memory.rows(look) for look in LOOKS]
-        far, workers = (state.far.effects, state.far.keys), [_told(each) for each in state.workers]
-        told = (rows, state.seconds, far, state.troubles, state.has_all, workers)
+        rows = [self.play.memory.rows(look.format(now=state.seconds)) for look in LOOKS]
+        far, workers = (state.far.effects, state.far.keys), [_told(each, state.seconds) for each in state.workers]
+        told = (rows, far, state.troubles, state.has_all, workers)
         return blake2b(repr(told).encode(), digest_size=12).digest()
 
 
-def _told(worker: Worker) -> tuple[object, ...]:
-    sender = worker.sender
-    memory = (sender.lease_ends, sender.stop, sender.success_noted, sender.tally.answered, sender.tally.taken) if (
-        sender
-    ) else ()  # fmt: skip
-    return (
-        worker.name, worker.starts, worker.stage, worker.lease, memory,
-        [(each.claim.id, each.claim.in_doubt, each.claim.key, each.lease_ends, each.met) for each in worker.flights],
-        [(each.claim.id, each.outcome) for each in worker.done],
-    )  # fmt: skip
+def _told(worker: Worker, now: float) -> tuple[object, ...]:
+    sender, lease = worker.sender, worker.lease
+    memory = (
+        (round(max(sender.lease_ends - now, 0.0), 1), sender.stop, sender.tally.answered, sender.tally.taken)
+        if sender
+        else ()
+    )
+    flights = [
+        (each.claim.id, each.claim.in_doubt, each.call and (each.call.key, each.call.method), now - each.sent_at)
+        if each.met
+        else each.claim.id
+        for each in worker.flights
+    ]
+    done = [(each.claim.id, each.outcome) for each in worker.done]
+    return worker.name, worker.starts, worker.stage, lease and lease.epoch, memory, flights, done
 
 
 @contextmanager
@@ -130,3 +142,12 @@ def _few_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
+
+
+def follow(play: Play, troubles: int, trail: Iterable[str]) -> State:
+    """Takes the steps of one schedule, as a violation tells them."""
+    state = play.first(troubles)
+    for told in trail:
+        ways = (step() for step in play.steps(state))
+        state = next(way for way in ways if way.trail[-1] == told)
+    return state

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from drbridge.adapters.http import DEADLINE_SECONDS
+from drbridge.exchange.sender import KEEP_LEASE_EVERY_SECONDS, LEASE_NEEDED_SECONDS
 from drbridge.ledger import leases
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.leases import Fenced
@@ -74,6 +76,15 @@ def test_keeping_a_short_lease_makes_it_long_again(ledger: Ledger) -> None:
         assert lease is not None
         kept = leases.keep(tx, lease, seconds=90)
     assert kept.seconds_left > 80
+
+
+def test_holder_always_has_time_left_for_a_whole_request(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        lease = leases.acquire(tx, "lane", "worker", seconds=KEEP_LEASE_EVERY_SECONDS + LEASE_NEEDED_SECONDS - 1)
+        assert lease is not None
+        kept = leases.keep(tx, lease)
+    assert kept.seconds_left >= KEEP_LEASE_EVERY_SECONDS + LEASE_NEEDED_SECONDS
+    assert LEASE_NEEDED_SECONDS > DEADLINE_SECONDS
 
 
 def _count_up(url: str, times: int) -> None:
