@@ -14,6 +14,7 @@
         WrongLayout         columns missing, doubled or unknown
         Incomplete          it ends before it should
       Misconfigured       our settings are wrong: fail now, alert the owner
+        WrongLogin          we are not let in: not tried again before somebody has corrected it
       NeedsPerson         a look after the work found something to act on: fail now, alert the owner
 
 Bad rows are not errors: they are data (`drbridge.contracts.Problem`).
@@ -115,6 +116,10 @@ class Incomplete(BadInput):
 
 class Misconfigured(DrBridgeError):
     """Our own settings do not work; no retry will help."""
+
+
+class WrongLogin(Misconfigured):
+    """The other side does not take our login; more tries with it could lock the account."""
 
 
 class NeedsPerson(DrBridgeError):

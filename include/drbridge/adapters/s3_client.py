@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, ParamValidationError
 
-from drbridge.errors import Busy, DrBridgeError, Misconfigured, NotAllowed, Unreachable
+from drbridge.errors import Busy, DrBridgeError, Misconfigured, NotAllowed, Unreachable, WrongLogin
 from drbridge.ports import Connection
 
 CONNECT_SECONDS = 5
@@ -140,7 +140,7 @@ def _refused(error: ClientError, conn_id: str, doing: str) -> DrBridgeError:
     status, code, where = status_of(error), code_of(error), f"object storage {conn_id}"
     detail = f"{doing}: HTTP {status} {code}"
     if code in _WRONG_LOGIN:
-        return Misconfigured(f"The {where} refuses our login", detail, f"correct login and password of {conn_id}")
+        return WrongLogin(f"The {where} refuses our login", detail, f"correct login and password of {conn_id}")
     if code == "NoSuchBucket":
         return Misconfigured(f"The {where} has no such bucket", detail, "correct the bucket in systems.toml")
     if status == 403:

@@ -14,7 +14,7 @@ from typing import Any
 import asyncssh
 from asyncssh.sftp import SFTPClient
 
-from drbridge.errors import DrBridgeError, Misconfigured, NotAllowed, Unreachable
+from drbridge.errors import DrBridgeError, Misconfigured, NotAllowed, Unreachable, WrongLogin
 from drbridge.ports import Connection
 
 KEY_KINDS = ("ssh-", "ecdsa-", "sk-")
@@ -179,9 +179,9 @@ def _translated(error: Exception, connection: Connection, doing: str) -> DrBridg
     match error:
         case asyncssh.PermissionDenied() | asyncssh.IllegalUserName():
             what = f"The {where} refuses our login"
-            return Misconfigured(what, detail, f"correct login, password or private_key of {connection.conn_id}")
+            return WrongLogin(what, detail, f"correct login, password or private_key of {connection.conn_id}")
         case asyncssh.DisconnectError(reason=str(reason)) if "authentication" in reason.lower():
-            return Misconfigured(f"The {where} refuses our login", detail, f"correct the login of {connection.conn_id}")
+            return WrongLogin(f"The {where} refuses our login", detail, f"correct the login of {connection.conn_id}")
         case asyncssh.HostKeyNotVerifiable():
             what = f"The {where} shows another host key than the one we trust"
             return Misconfigured(

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from drbridge.errors import DrBridgeError, RetryLater, Unstable
+from drbridge.errors import DrBridgeError, RetryLater, Unstable, WrongLogin
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.gone import come_back
 from drbridge.exchange.lanes import keeper, working_on
@@ -174,6 +174,9 @@ class _Relay:
         if sink.error is None:
             text = f"{self.store.name} is being left alone after failures"
             return Outcome(ParcelState.PENDING, "unreachable", text, wait_seconds=back_off(claim.tries))
+        if isinstance(sink.error, WrongLogin):
+            return Outcome(ParcelState.PENDING, "wrong_login", str(sink.error), wait_seconds=LONGEST_WAIT_SECONDS,
+                           stop="connection")  # fmt: skip
         if isinstance(sink.error, RetryLater):
             return _failed(ParcelState.PENDING, "unreachable", sink.error, back_off(claim.tries))
         return _failed(ParcelState.PENDING, "misconfigured", sink.error, LONGEST_WAIT_SECONDS)
@@ -229,7 +232,9 @@ class _Relay:
         with self.desk.ledger.write() as tx:
             leases.keep(tx, lane)
             parcels.settle(tx, lane, [Settled(claim, outcome, now, 0.0)])
-            if outcome.target_failed:
+            if outcome.stop:
+                targets.stopped(tx, self.store.connection, outcome.text)
+            elif outcome.target_failed:
                 targets.failed(tx, self.store.connection, outcome.text)
             elif outcome.state is ParcelState.ACKED:
                 targets.succeeded(tx, self.store.connection)
