@@ -44,6 +44,7 @@ from drbridge.systems import Endpoint, Flow
 LEASE_NEEDED_SECONDS = 20.0
 KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer than a lease lasts
 LOOK_AGAIN_SECONDS = 0.3
+LEASE_IS_FRESH_SECONDS = 1.0
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
@@ -71,15 +72,15 @@ class Sender:
         self.stop = ""
         self.waiting = ""
         self.is_healthy = False
-        self.wire = asyncio.Semaphore(endpoint.in_flight)
+        self.wire, self.looking = asyncio.Semaphore(endpoint.in_flight), asyncio.Lock()
         self.success_noted = float("-inf")
         self.began = self.busy_at = desk.clock.monotonic()
         self.newest_claim = self.troubled = self.failure_counted = float("-inf")  # by the database's clock
         self._hold(lease)
 
     def _hold(self, lease: Lease) -> None:
-        self.lease = lease
-        self.lease_ends = self.desk.clock.monotonic() + lease.seconds_left
+        self.lease, self.looked_at = lease, self.desk.clock.monotonic()
+        self.lease_ends = self.looked_at + lease.seconds_left
 
     async def run(self) -> SendResult:
         """Sends until nothing of the lane may go now."""
@@ -292,6 +293,7 @@ class Sender:
             return call
         if self.operation.enveloped and waits_for_stage(self.desk, claim.file_name, claim.at - claim.opened_at):
             return STAGE_IS_MISSING
+        await self._look_at_lease()
         if self.lease_ends - self.desk.clock.monotonic() < LEASE_NEEDED_SECONDS:
             return Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over")
         try:
@@ -313,6 +315,23 @@ class Sender:
         if outcome.state is not ParcelState.REJECTED:
             return outcome
         return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
+
+    async def _look_at_lease(self) -> None:
+        """Once more, unless that was done a moment ago: this process may have been stopped since, and another have it.
+
+        Where the target does not know a request that comes twice, our own clock is not asked: it may have stood still.
+
+        Raises:
+            Fenced: another worker took the lane over.
+        """
+        async with self.looking:
+            age = self.desk.clock.monotonic() - self.looked_at
+            if self.endpoint.unknown != "resend" or age > LEASE_IS_FRESH_SECONDS:
+                await asyncio.to_thread(self._keep_lease)
+
+    def _keep_lease(self) -> None:
+        with self.desk.ledger.write() as tx:
+            self._hold(leases.keep(tx, self.lease))
 
     async def _ill(self, target: RestTarget, claim: Claim) -> Outcome | None:
         """What keeps a target from being sent anything, by its own health check; asked once, before the first call.
