@@ -46,10 +46,11 @@ def take_outcomes(desk: Desk, box: Sandbox, count: int) -> list[str]:
 
 
 def take_reservation(desk: Desk, event: str, stage: str, number: str = "4712") -> None:
-    """A list of devices that are reserved for a stage is posted and taken."""
-    content, name = RESERVATION.read_bytes(), f"RESERVE_{number}.csv"
+    """A list of one device reserved for a stage is posted and taken."""
+    header, first, *_ = RESERVATION.read_bytes().splitlines(keepends=True)
+    content, name = header + first, f"RESERVE_{number}.csv"
     message = good("device_reservation_message") | {"messageId": number, "eventId": event, "stageId": stage}
-    message["file"] = message["file"] | {"sha256": sha256(content).hexdigest()}
+    message["file"] = message["file"] | {"sha256": sha256(content).hexdigest(), "rows": 1}
     with desk.outside.store("inbox://device_reservations").upload(name, len(content)) as upload:
         upload.write(content)
         upload.complete(sha256(content).hexdigest())
@@ -58,12 +59,12 @@ def take_reservation(desk: Desk, event: str, stage: str, number: str = "4712") -
 
 
 def states(desk: Desk) -> dict[str, int]:
-    """How many parcels are in each state; the books balance. Answers to senders do not count."""
+    """How many parcels for REST sides are in each state, without the answers to senders; the books balance."""
     with desk.ledger.read() as tx:
         rows = tx.execute(deliveries.with_intakes()).all()
         assert all(each.balances for each in deliveries.balances(tx, [row.id for row in rows]).values())
-        answers = {flow.answer for flow in desk.systems.flows.values()}
-        mine = [row.id for row in rows if row.destination not in answers]
+        wanted = desk.systems.endpoints.keys() - {flow.answer for flow in desk.systems.flows.values()}
+        mine = [row.id for row in rows if row.destination in wanted]
         look = select(parcels.c.state, func.count()).where(parcels.c.delivery_id.in_(mine)).group_by(parcels.c.state)
         return {str(state): int(count) for state, count in tx.execute(look)}
 

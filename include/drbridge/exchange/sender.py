@@ -44,6 +44,7 @@ from drbridge.systems import Endpoint, Flow
 LEASE_NEEDED_SECONDS = LONGEST_CALL_SECONDS + 5.0  # whoever takes the lane over finds that it acted, or never will
 KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer than a lease lasts
 LOOK_AGAIN_SECONDS = 0.3
+LEASE_IS_FRESH_SECONDS = 1.0
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
@@ -73,15 +74,15 @@ class Sender:
         self.waiting = ""
         self.next_permit_seconds = 0.0
         self.is_healthy = False
-        self.wire = asyncio.Semaphore(endpoint.in_flight)
+        self.wire, self.looking = asyncio.Semaphore(endpoint.in_flight), asyncio.Lock()
         self.success_noted = float("-inf")
         self.began = self.busy_at = desk.clock.monotonic()
         self.newest_claim = self.troubled = self.failure_counted = float("-inf")  # by the database's clock
         self._hold(lease)
 
     def _hold(self, lease: Lease) -> None:
-        self.lease = lease
-        self.lease_ends = self.desk.clock.monotonic() + lease.seconds_left
+        self.lease, self.looked_at = lease, self.desk.clock.monotonic()
+        self.lease_ends = self.looked_at + lease.seconds_left
 
     async def run(self) -> SendResult:
         """Sends until nothing of the lane may go now."""
@@ -314,7 +315,7 @@ class Sender:
             return call
         if self.operation.enveloped and waits_for_stage(self.desk, claim.file_name, claim.at - claim.opened_at):
             return STAGE_IS_MISSING
-        if self._lease_is_short:
+        if await self._lease_is_short():
             return LEASE_IS_SHORT
         try:
             if (ill := await self._ill(target, claim)) is not None:
@@ -324,7 +325,7 @@ class Sender:
                 known = judge_asked(told, claim, self.operation, self.desk.clock.now())
                 if known is not None:
                     return known
-                if self._lease_is_short:
+                if await self._lease_is_short():
                     return LEASE_IS_SHORT
             reply = await target.call(call)
         except (NotSent, Lost) as error:
@@ -338,10 +339,25 @@ class Sender:
             return outcome
         return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
 
-    @property
-    def _lease_is_short(self) -> bool:
-        """Whether what is sent now might still act when another worker has the lane."""
+    async def _lease_is_short(self) -> bool:
+        """Whether what is sent now might still act when another worker has the lane.
+
+        The ledger is asked, unless it was a moment ago: this process may have been stopped since, and another have the
+        lane. Where the target does not know a request that comes twice, it is asked each time: our own clock may have
+        stood still as well.
+
+        Raises:
+            Fenced: another worker took the lane over.
+        """
+        async with self.looking:
+            age = self.desk.clock.monotonic() - self.looked_at
+            if self.endpoint.unknown != "resend" or age > LEASE_IS_FRESH_SECONDS:
+                await asyncio.to_thread(self._keep_lease)
         return self.lease_ends - self.desk.clock.monotonic() < LEASE_NEEDED_SECONDS
+
+    def _keep_lease(self) -> None:
+        with self.desk.ledger.write() as tx:
+            self._hold(leases.keep(tx, self.lease))
 
     async def _ill(self, target: RestTarget, claim: Claim) -> Outcome | None:
         """What keeps a target from being sent anything, by its own health check; asked once, before the first call.
