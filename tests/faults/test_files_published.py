@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+
 from drbridge.adapters.s3 import S3Store
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.relay import relay
