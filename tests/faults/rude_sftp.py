@@ -83,18 +83,18 @@ class RudeDisk(SFTPServer):
         self.rudeness.reached(OPENED, _path_of(file))
         return file
 
-    def fstat(self, file_obj: object) -> object:
+    def fstat(self, file_obj: object) -> Any:
         seen = super().fstat(file_obj)
         self._measured.add(file_obj)
         self.rudeness.reached(MEASURED, _path_of(file_obj))
         return seen
 
-    def read(self, file_obj: object, offset: int, size: int) -> object:
+    def read(self, file_obj: object, offset: int, size: int) -> Any:
         if file_obj in self._measured:
             self.rudeness.reached(READ, _path_of(file_obj), offset + size)
         return super().read(file_obj, offset, size)
 
-    def write(self, file_obj: object, offset: int, data: bytes) -> object:
+    def write(self, file_obj: object, offset: int, data: bytes) -> Any:
         if self.rudeness.full:
             raise OSError(28, "No space left on device")
         return super().write(file_obj, offset, data)

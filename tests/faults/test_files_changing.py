@@ -1,4 +1,4 @@
-"""Files that are not whole, or change, while somebody looks at them or reads them: never taken before they are whole."""
+"""Files that are not whole, or change, while somebody looks at or reads them: never taken before they are whole."""
 
 from __future__ import annotations
 

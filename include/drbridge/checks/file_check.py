@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -88,7 +88,7 @@ class FileCheck:
         self._warnings = Spool(workdir / "warnings.csv")
         self._excluded = Excluded(np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, np.int64))
 
-    def blocks(self, open_file: OpenFile) -> Iterator[CheckedBlock]:
+    def blocks(self, open_file: OpenFile) -> Generator[CheckedBlock]:
         """Reads the file once and gives its accepted rows, stretch by stretch.
 
         A refusal of the file is kept for the report, and the file is read on to its end for its hash. Only when rows
@@ -97,7 +97,10 @@ class FileCheck:
         Raises:
             RetryLater: from `open_file`; the check is then void.
         """
-        try:
+        with ExitStack() as stack:
+            for waiting in (self._warnings, self._problems, self._periods, self._keys):
+                if waiting is not None:
+                    stack.callback(waiting.close)
             with ThreadPoolExecutor(1) as worker, open_file() as chunks:
                 source = Hashed(chunks, self.limits.max_bytes, worker)
                 try:
@@ -106,12 +109,6 @@ class FileCheck:
                     self._refusal = refusal
                 self._sha256, self._bytes = source.drain(), source.size
             self._finish(open_file)
-        finally:
-            self._keys.close()
-            if self._periods is not None:
-                self._periods.close()
-            self._problems.close()
-            self._warnings.close()
 
     def _accepted_blocks(self, chunks: Iterator[bytes]) -> Iterator[CheckedBlock]:
         for stretch in self._stretches(chunks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,8 +41,9 @@ class Partitions:
             yield Path(file.name)
 
     def close(self) -> None:
-        """Removes what waits on disk."""
+        """Removes what waits on disk; what a full disk had no room for is not wanted any more."""
         for file in self._files:
-            file.close()
+            with suppress(OSError):
+                file.close()
             Path(file.name).unlink(missing_ok=True)
         self._files = []

@@ -6,7 +6,7 @@ Shared by `take` (the rows travel later, by request) and `relay` (the bytes trav
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -154,9 +154,10 @@ def _checked(
             limits=Limits(max_bytes=site.max_file_bytes, max_unpacked_bytes=site.max_unpacked_bytes),
         )
         keep = keeper(desk, lease)
-        for block in check.blocks(open_file):
-            keep()
-            run.write(block)
+        with closing(check.blocks(open_file)) as blocks:
+            for block in blocks:
+                keep()
+                run.write(block)
         report = check.report()
         return report, None if report.refusal else run.publish(report)
     finally:
