@@ -16,7 +16,7 @@ from drbridge.exchange.send import send
 from drbridge.exchange.trace import Trace, trace
 from drbridge.ledger.tables import mentions, messages
 from drbridge_sandbox.sandbox import Sandbox
-from tests.flows.cases import NIC, OUTCOME, OUTCOMES, TO_DACS, TO_OUAI, states
+from tests.flows.cases import OUTCOME, OUTCOMES, TO_DACS, TO_OUAI, states
 from tests.flows.chain import NOW
 from tests.flows.more_rows import many_rows
 from tests.flows.test_housekeeping import in_days
@@ -70,7 +70,6 @@ def test_rows_of_one_parcel_are_told_once_and_a_refused_row_between_them_apart(d
         ("dacs_event_outcome", 4, last, "ACKED"),
     ]
     assert [each for each in told if each[0] == "ouai_outcome"] == [("ouai_outcome", 2, last, "ACKED")]
-    assert {(each.line, each.last_line) for each in trace(desk, NIC) if each.state == "ACKED"}
 
 
 def test_only_messages_that_name_the_key_are_opened(desk: Desk, opened: list[bytes]) -> None:

@@ -36,8 +36,9 @@ MEMBERS = {
     "locationInfo.controllableDevices.0.nicId locationInfo.controllableDevices.0.serialNo "
     "locationInfo.servicePointId replacedDevices.0.deviceId replacedDevices.0.nicId "
     "subscriptionInfo.cisAccountId subscriptionInfo.subscriptionId syncRequestId",
-    "enrollment_ack_message": "responses.response.0.dacsMessageId responses.response.0.id responses.response.1.dacsMessageId "
-    "responses.response.1.id responses.response.2.dacsMessageId responses.response.2.id",
+    "enrollment_ack_message": "responses.response.0.dacsMessageId responses.response.0.id "
+    "responses.response.1.dacsMessageId responses.response.1.id "
+    "responses.response.2.dacsMessageId responses.response.2.id",
     "device_status_check": "communicationId deviceInfo.nicid",
     "device_status_ack": "dacsMessageId messageId responses.1.dacsMessageId",
     "event_status": "eventId messageId stageId",

@@ -41,7 +41,7 @@ def row(nic: str, event: str, point: str, outcome: str, is_short: bool) -> list[
 rows = st.lists(
     st.builds(
         row, st.sampled_from(NICS), st.sampled_from(["E1", "E2", ""]), st.sampled_from(["", *NICS]),
-        st.sampled_from(["NON_RESPONSIVE"] * 4 + ["REJECTED", "MAYBE"]), st.integers(0, 9).map(lambda drawn: drawn == 0),
+        st.sampled_from(["NON_RESPONSIVE"] * 4 + ["REJECTED", "MAYBE"]), st.sampled_from([False] * 9 + [True]),
     ),
     min_size=1, max_size=40,
 )  # fmt: skip
