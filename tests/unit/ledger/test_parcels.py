@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete, func, select, update
 
 from drbridge.contracts import Problem
-from drbridge.ledger import deliveries, intakes, leases, parcels, queue
+from drbridge.ledger import deliveries, intakes, leases, parcels, queue, tables
 from drbridge.ledger.database import Ledger, Tx, clock
 from drbridge.ledger.deliveries import NewDelivery, lane_of
 from drbridge.ledger.intakes import Arrival
@@ -130,6 +130,29 @@ def test_a_delivery_ends_with_its_last_parcel(ledger: Ledger) -> None:
         parcels.settle(tx, lease, [come_of(each, ParcelState.ACKED) for each in others])
         assert deliveries.settle(tx, [delivery]) == [delivery]
         assert deliveries.settle(tx, [delivery]) == []
+
+
+def test_each_row_is_found_in_the_one_parcel_that_counts_and_one_left_out_in_none(ledger: Ledger) -> None:
+    laid = [
+        (0, 9, ParcelState.SPLIT), (0, 4, ParcelState.ACKED), (5, 9, ParcelState.SPLIT), (5, 6, ParcelState.REJECTED),
+        (7, 9, ParcelState.ACKED), (12, 19, ParcelState.RESENT), (12, 19, ParcelState.PENDING),
+        (20, 20, ParcelState.RESENT), (22, 22, ParcelState.ACKED),
+    ]  # fmt: skip
+    with ledger.write() as tx:
+        other, delivery = arrive(tx, sha="b" * 64), arrive(tx)
+        tx.execute(delete(tables.parcels).where(tables.parcels.c.delivery_id == delivery))
+        for first, last, state in laid:
+            parcels.add(tx, delivery, f"{state}", "there", [Span(first, last, last - first + 1)])
+            newest = select(func.max(tables.parcels.c.id)).scalar_subquery()
+            tx.execute(update(tables.parcels).where(tables.parcels.c.id == newest).values(state=state))
+        for row in range(25):
+            counted = [each for each in laid if each[0] <= row <= each[1] and each[2] not in ("SPLIT", "RESENT")]
+            found = parcels.holding(tx, delivery, row)
+            told = [] if found is None else [(found.first_row, found.last_row, found.state)]
+            assert told == counted, row
+        held = parcels.holding(tx, other, 29)
+    assert held is not None
+    assert (held.delivery_id, held.first_row) == (other, 20)
 
 
 def test_the_older_file_goes_first(ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ from drbridge.ledger.messages import Bound, Letter, add
 from drbridge.ledger.parcels import Span
 from drbridge.ledger.standings import Standing
 from drbridge.ledger.states import DeliveryState, ParcelState
-from drbridge.ledger.tables import attempts, metadata, problems
+from drbridge.ledger.tables import attempts, mentions, metadata, problems
 from drbridge.ledger.tables import deliveries as deliveries_table
 from drbridge.ledger.tables import intakes as intakes_table
 from drbridge.ledger.tables import leases as leases_table
@@ -26,7 +26,9 @@ LONG_AGO, BEFORE, LATELY = 1_000.0, 2_000.0, 3_000.0
 def message(tx: Tx, number: str, ended_at: float | None, received_at: float = LONG_AGO, file_name: str = "") -> None:
     """A message that was settled then, or is not."""
     bound = [] if file_name else [Bound("flow", "to", "flow > to")]
-    letter = Letter("aggregator", number, number, b"sealed", 6, "dacs", 1.0, None, [("e", 1.0)], bound, file_name)
+    letter = Letter(
+        "aggregator", number, number, b"sealed", 6, "dacs", 1.0, None, [("e", 1.0)], bound, file_name, [f"of {number}"]
+    )
     add(tx, [letter])
     (intake,) = tx.execute(select(intakes_table.c.id).where(intakes_table.c.sha256 == number)).scalars()
     tx.execute(update(intakes_table).where(intakes_table.c.id == intake).values(taken_at=received_at))
@@ -64,6 +66,10 @@ def names(tx: Tx) -> list[str]:
     return list(tx.execute(select(intakes_table.c.sha256).order_by(intakes_table.c.id)).scalars())
 
 
+def marks(tx: Tx) -> set[str]:
+    return set(tx.execute(select(mentions.c.mark)).scalars())
+
+
 def contents(tx: Tx) -> list[bytes]:
     return [bytes(each) for each in tx.execute(select(messages_table.c.sealed).order_by(messages_table.c.id)).scalars()]
 
@@ -76,6 +82,7 @@ def test_contents_go_once_a_message_was_settled_before(ledger: Ledger) -> None:
         assert retention.empty_messages(tx, BEFORE) == 1
         assert retention.empty_messages(tx, BEFORE) == 0
         assert contents(tx) == [b"", b"sealed", b"sealed"]
+        assert marks(tx) == {"of late", "of open"}
 
 
 @pytest.mark.parametrize("state", [DeliveryState.OPEN, DeliveryState.HELD, DeliveryState.ASKED])
