@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,8 +18,7 @@ from drbridge.errors import Unreachable
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.relay import relay
 from drbridge.ledger.tables import parcels
-from drbridge.ports import AlreadyThere, Connection
-from drbridge_sandbox.object_store import ObjectStore
+from drbridge.ports import AlreadyThere
 from drbridge_sandbox.sandbox import Sandbox
 from tests.faults import gate as gates
 from tests.faults.gate import Gate, Refusal
@@ -45,17 +43,6 @@ def is_conditional(method: str, headers: Mapping[str, str]) -> bool:
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_upload, "PART_BYTES", PART_BYTES)
-
-
-@pytest.fixture
-def gate(object_store: ObjectStore) -> Iterator[Gate]:
-    with gates.before(Connection(conn_id="objects", **object_store.connection())) as gate:  # type: ignore[arg-type]
-        yield gate
-
-
-@pytest.fixture
-def store(gate: Gate) -> S3Store:
-    return S3Store(gate.connection, BUCKET, f"exam-{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture(params=REFUSALS, ids=lambda refusal: f"{refusal.status}-{refusal.code or 'nothing'}")

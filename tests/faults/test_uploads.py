@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
 from hashlib import sha256, shake_128
 from pathlib import Path
@@ -17,8 +16,7 @@ from drbridge.exchange.uploads import Noted
 from drbridge.ledger import uploads
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
-from drbridge.ports import AlreadyThere, Connection, Upload, UploadNote
-from drbridge_sandbox.object_store import ObjectStore
+from drbridge.ports import AlreadyThere, Upload, UploadNote
 from tests.faults import gate as gates
 from tests.faults.gate import Gate, Refusal, Rule, part_of
 from tests.stores.places import BUCKET
@@ -53,17 +51,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def note(ledger: Ledger) -> UploadNote:
     return Noted(ledger, "s3://objects", NAME)
-
-
-@pytest.fixture
-def gate(object_store: ObjectStore) -> Iterator[Gate]:
-    with gates.before(Connection(conn_id="objects", **object_store.connection())) as gate:  # type: ignore[arg-type]
-        yield gate
-
-
-@pytest.fixture
-def store(gate: Gate) -> S3Store:
-    return S3Store(gate.connection, BUCKET, f"exam-{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture
