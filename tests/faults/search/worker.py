@@ -7,6 +7,7 @@ import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from tests.faults.search.far import ANSWERS, Answer, Far, Wire
 from tests.faults.search.rig import Time
 
@@ -127,11 +128,15 @@ class Worker:
         return self._flies(place, flight, replace(flight, met=(*flight.met, (place.time.seconds, answer))))
 
     def _flies(self, place: Place, before: Flight, now: Flight) -> Worker:
-        came_to = fly(self._sender(), place.time, now)
+        sender = self._sender()
+        try:
+            came_to = fly(sender, place.time, now)
+        except Interrupted:
+            return self.crashes()
         others = tuple(each for each in self.flights if each is not before)
         if isinstance(came_to, Settled):
             return replace(self, flights=others, done=(*self.done, came_to))
-        flown = replace(now, call=came_to)
+        flown = replace(now, call=came_to, lease_ends=sender.lease_ends)
         return replace(self, flights=tuple(flown if each is before else each for each in self.flights))
 
     def releases(self, place: Place) -> Worker:
@@ -161,25 +166,36 @@ class Worker:
         assert self.sender is not None
         sender = copy.copy(self.sender)
         sender.tally = copy.deepcopy(self.sender.tally)
-        sender.wire = asyncio.Semaphore(sender.endpoint.in_flight)
+        sender.wire, sender.looking = asyncio.Semaphore(sender.endpoint.in_flight), asyncio.Lock()
         return sender
 
 
 def fly(sender: Sender, time: Time, flight: Flight) -> Call | Settled:
     """Runs a request from its beginning through all it has met: what it asks of the wire next, or what came of it.
 
-    A coroutine cannot be kept and gone on with twice; it can be run again.
+    A coroutine cannot be kept and gone on with twice; it can be run again. Only its last leg is new, and only there is
+    the lease looked at in the ledger.
+
+    Raises:
+        Fenced: another worker has taken the lane.
     """
     sender.lease_ends = flight.lease_ends
-    now, course = time.seconds, sender._carry(Wire(), flight.claim)
+    now, course, keep_lease = time.seconds, sender._carry(Wire(), flight.claim), sender._keep_lease
     try:
         asked: Any = None
-        for moment, answer in flight.met:
-            time.seconds = moment
-            asked = course.throw(answer) if isinstance(answer, Exception) else course.send(answer)
+        with pytest.MonkeyPatch.context() as patch:
+            for leg, (moment, answer) in enumerate(flight.met, 1):
+                is_new = leg == len(flight.met)
+                patch.setattr(sender, "_keep_lease", keep_lease if is_new else _was_kept)
+                time.seconds = moment
+                asked = course.throw(answer) if isinstance(answer, Exception) else course.send(answer)
         return asked
     except StopIteration as ended:
         return ended.value
     finally:
         course.close()
         time.seconds = now
+
+
+def _was_kept() -> None:
+    """A leg that was flown before looked at the lease then."""
