@@ -11,6 +11,9 @@ import pytest
 from drbridge_sandbox.children import free_ports
 from drbridge_sandbox.content_server import SSHD, ContentServer
 from drbridge_sandbox.object_store import ObjectStore
+from tests.faults.taken_out import _without_a_safeguard
+
+__all__ = ["_without_a_safeguard"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.line import Line
-from tests.faults.take_out import OUT
+from tests.faults.take_out import TESTS
 from tests.faults.taken_out import TAKE_OUT
 
 ROOT = Path(__file__).resolve().parents[2]
-FAILED = int(pytest.ExitCode.TESTS_FAILED)
 
 
 @dataclass(frozen=True)
@@ -24,36 +23,41 @@ class Safeguard:
     """One thing that keeps a fault from doing harm.
 
     Attributes:
-        fault: in words.
-        test: pytest's name of the test that fails without it.
+        without: what happens without it.
+        test: pytest's name of the test that fails then.
         take_out: takes it out of the running code.
     """
 
-    fault: str
+    without: str
     test: str
     take_out: Callable[[pytest.MonkeyPatch], None]
 
 
-SAFEGUARDS: Mapping[str, Safeguard] = {name: Safeguard(*each) for name, each in OUT.items()}
+SAFEGUARDS: Mapping[str, Safeguard] = {
+    out.__name__.replace("_", " "): Safeguard(out.__doc__ or "", test, out) for out, test in TESTS.items()
+}
 
 
 def prove_safeguards(names: Iterable[str] = SAFEGUARDS, say: Callable[[str], object] = print) -> list[Line]:
     """Runs each safeguard's test with it, when it must pass, and without it, when it must fail."""
     wanted = list(names)
-    with_all = _pytest({SAFEGUARDS[name].test for name in wanted})
-    lines = [Line("safeguards", "all in place", len(wanted), left_open=int(with_all != 0))]
+    passed, _ = _pytest({SAFEGUARDS[name].test for name in wanted})
+    lines = [Line("safeguards", "all in place", len(wanted), left_open=int(not passed))]
     for name in wanted:
         guard = SAFEGUARDS[name]
-        is_caught = _pytest({guard.test}, name) == FAILED
+        _, is_caught = _pytest({guard.test}, name)
         say(f"without {name}: {guard.test} {'fails' if is_caught else 'DOES NOT FAIL'}")
-        lines.append(Line("safeguards", f"without {name}", 1, caught=guard.test if is_caught else ""))
+        caught = guard.test if is_caught else ""
+        lines.append(Line("safeguards", f"{name} taken out: {guard.without}", 1, caught=caught))
     return lines
 
 
-def _pytest(tests: Iterable[str], without: str = "") -> int:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *sorted(tests)]
+def _pytest(tests: Iterable[str], without: str = "") -> tuple[bool, bool]:
+    """Whether the tests pass, and whether one fails: an error on the way to a test is neither."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-rfE", "-p", "no:cacheprovider", *sorted(tests)]
     environment = os.environ | ({TAKE_OUT: without} if without else {})
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=subprocess.DEVNULL).returncode
+    ran = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    return ran.returncode == 0, "\nFAILED " in ran.stdout and "\nERROR " not in ran.stdout
 
 
 if __name__ == "__main__":

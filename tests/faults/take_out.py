@@ -1,0 +1,238 @@
+"""How each safeguard is taken out of the running code, and the test that fails without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import polars as pl
+import pytest
+from sqlalchemy import Connection, select, update
+
+from drbridge.adapters import http, http_auth, s3_upload, sftp, sftp_session
+from drbridge.checks import unpack
+from drbridge.exchange import archive, cutting, outcomes, receive, sender, waiting
+from drbridge.exchange.order import judged
+from drbridge.ledger import intakes, leases, parcels, queue, standings, targets
+from drbridge.ledger.tables import leases as leases_table
+from drbridge.ledger.tables import parcels as parcels_table
+
+Patch = pytest.MonkeyPatch
+
+
+def fence(patch: Patch) -> None:
+    """Outcomes of a worker that has lost its lane are written as if it had it."""
+    write = parcels._write
+
+    def unfenced(tx: Connection, lease: leases.Lease, group: Any) -> set[int]:
+        mine = parcels_table.c.id == group[0].claim.id
+        return write(
+            tx, replace(lease, epoch=tx.execute(select(parcels_table.c.epoch).where(mine)).scalar_one()), group
+        )
+
+    patch.setattr(parcels, "_write", unfenced)
+
+
+def lease(patch: Patch) -> None:
+    """Whoever comes gets the lane, whoever has it."""
+    acquire = leases.acquire
+
+    def always(tx: Connection, lane: str, *given: Any, **named: Any) -> leases.Lease | None:
+        tx.execute(update(leases_table).where(leases_table.c.lane == lane).values(expires_at=0.0))
+        return acquire(tx, lane, *given, **named)
+
+    patch.setattr(leases, "acquire", always)
+
+
+def intent(patch: Patch) -> None:
+    """Nothing is written down before it goes on the wire."""
+    patch.setattr(queue, "_take", lambda tx, _, look: [queue._as_claim(row) for row in tx.execute(look).all()])
+
+
+def doubt(patch: Patch) -> None:
+    """What a lost worker had under way is taken for something that never went."""
+
+    def never_went(tx: Connection, lease: leases.Lease) -> int:
+        stuck = parcels_table.c.state == "IN_FLIGHT"
+        return tx.execute(update(parcels_table).where(stuck).values(state="PENDING")).rowcount
+
+    patch.setattr(parcels, "doubt_older_epochs", never_went)
+
+
+def last_look(patch: Patch) -> None:
+    """The lease is not looked at again before the wire."""
+
+    async def long_enough(_: sender.Sender) -> bool:
+        return False
+
+    patch.setattr(sender.Sender, "_lease_is_short", long_enough)
+
+
+def same_key(patch: Patch) -> None:
+    """A request has another key each time it is built."""
+    keys = iter(range(10**9))
+    patch.setattr(queue, "_as_claim", _with_new_key(queue._as_claim, keys.__next__))
+
+
+def _with_new_key(
+    as_claim: Callable[[Any], parcels.Claim], number: Callable[[], int]
+) -> Callable[[Any], parcels.Claim]:
+    return lambda row: replace(as_claim(row), key=f"{number():064d}")
+
+
+def superseding(patch: Patch) -> None:
+    """Nobody looks whether the other side has something newer of an entity."""
+    patch.setattr("drbridge.exchange.lineup.judged", lambda tx, seal, lane, claims: [
+        replace(each, decided=None, reaches="") for each in judged(tx, seal, lane, claims)
+    ])  # fmt: skip
+    patch.setattr(standings, "of", lambda *_: {})
+
+
+def older_rows(patch: Patch) -> None:
+    """Rows of an older file go though a newer one has settled them."""
+    patch.setattr(cutting, "overtaken_lines", lambda *_: pl.Series("line", [], dtype=pl.UInt32))
+
+
+def quiet(patch: Patch) -> None:
+    """A file counts as whole at the first look."""
+    patch.setattr(waiting, "_is_quiet", lambda *_: True)
+
+
+def look_after_reading(patch: Patch) -> None:
+    """Nobody looks whether a file has changed while it was read."""
+
+    async def unchanged(_self: Any, _file: Any, before: Any) -> Any:
+        return before, before, ""
+
+    patch.setattr(sftp.SftpStore, "_look_again", unchanged)
+
+
+def known_content(patch: Patch) -> None:
+    """A file is known by its name, whatever is in it."""
+
+    def by_name(tx: Connection, source: str, name: str) -> Any:
+        return intakes.last_sighting(tx, source, name)
+
+    patch.setattr(waiting, "_is_known", lambda seen, entry: entry.name in seen)
+    patch.setattr(receive.intakes, "sighting", by_name)
+
+
+def free_name(patch: Patch) -> None:
+    """Whatever lies under a name is overwritten."""
+    patch.setattr(s3_upload.S3Upload, "_condition", lambda *_: {})
+
+
+def last_name(patch: Patch) -> None:
+    """A source gets its last name as soon as one flow is done with it."""
+    book_of = archive._book
+
+    def too_early(*given: Any) -> Any:
+        book = book_of(*given)
+        return None if book is None else replace(book, unsettled=set())
+
+    patch.setattr(archive, "_book", too_early)
+
+
+def threshold(patch: Patch) -> None:
+    """However many rows of a file are bad, the others go."""
+    patch.setattr(receive, "_refusal", lambda _desk, _flow, _noun, report: report.refusal)
+
+
+def hold(patch: Patch) -> None:
+    """A file of which every row is refused is ground through to its end."""
+    patch.setattr(sender.Sender, "_hold_hopeless", lambda *_: None)
+
+
+def circuit(patch: Patch) -> None:
+    """Failures of a target are not counted."""
+    patch.setattr(targets, "failed", lambda *_: None)
+
+
+def window(patch: Patch) -> None:
+    """The time that a target asks to be left alone is not kept."""
+    patch.setattr(outcomes, "retry_after_of", lambda *_: 0.0)
+    patch.setattr(targets, "asked_to_wait", lambda *_: None)
+
+
+def pace(patch: Patch) -> None:
+    """Permits are given without end."""
+    patch.setattr(targets, "permits", lambda *_: (1_000, 0.0))
+
+
+def one_fetch(patch: Patch) -> None:
+    """Whoever finds no token fetches one."""
+
+    async def header(self: http_auth.ClientCredentials) -> str:
+        if not self._value:
+            await self._renew()
+        return self._value
+
+    patch.setattr(http_auth.ClientCredentials, "header", header)
+
+
+def deadline(patch: Patch) -> None:
+    """A request may take as long as it likes."""
+    patch.setattr(http.asyncio, "timeout", lambda _: nullcontext())
+
+
+def no_redirect(patch: Patch) -> None:
+    """A redirect is followed."""
+    request = aiohttp.ClientSession.request
+    patch.setattr(
+        aiohttp.ClientSession, "request", lambda *given, **named: request(*given, **named | {"allow_redirects": True})
+    )
+
+
+def short_answers(patch: Patch) -> None:
+    """An answer is read however long it is."""
+    patch.setattr(http, "LARGEST_REPLY_BYTES", 1 << 40)
+
+
+def one_try(patch: Patch) -> None:
+    """A wrong password is given as often as it is asked for."""
+    patch.setattr(sftp_session._Login, "_take_password", lambda login: login._password)
+
+
+def unpacked_size(patch: Patch) -> None:
+    """An archive may grow to any size."""
+    patch.setattr(unpack, "_bounded", lambda chunks, _: chunks)
+
+
+def scrub(patch: Patch) -> None:
+    """What another system says is kept with all that it repeats of a row."""
+    patch.setattr(sender, "scrubbed", lambda text, *_: text)
+
+
+LEDGER, FLOWS, FAULTS, STORES = "tests/unit/ledger", "tests/flows", "tests/faults", "tests/stores"
+AGAIN, CHANGING = f"{FLOWS}/test_run_again.py", f"{FAULTS}/test_files_changing.py"
+
+TESTS: dict[Callable[[Patch], None], str] = {
+    fence: f"{LEDGER}/test_parcels.py::test_a_fenced_worker_settles_nothing",
+    lease: f"{LEDGER}/test_leases.py::test_a_lane_has_one_holder",
+    intent: f"{LEDGER}/test_parcels.py::test_a_claimed_parcel_is_not_given_twice",
+    doubt: f"{LEDGER}/test_parcels.py::test_what_a_lost_worker_had_under_way_is_in_doubt_and_goes_first",
+    last_look: f"{FAULTS}/test_pauses.py::test_a_clock_that_stood_still_hides_no_lost_lease",
+    same_key: f"{FAULTS}/test_answers.py::test_what_gets_no_answer_is_in_doubt_and_takes_effect_once",
+    superseding: f"{FLOWS}/test_message_exam.py::test_older_after_newer_is_superseded_without_a_call",
+    older_rows: f"{AGAIN}::test_the_older_file_after_the_newer_one_changes_nothing_that_the_newer_said",
+    quiet: f"{CHANGING}::test_a_file_that_grows_between_two_looks_is_not_taken",
+    look_after_reading: f"{CHANGING}::test_a_file_that_changes_while_it_is_read_is_not_taken_and_goes_once_it_is_whole",
+    known_content: f"{FAULTS}/test_files_identity.py::test_the_same_name_with_other_content_is_another_file",
+    free_name: f"{STORES}/test_exam.py::test_a_name_that_is_taken_is_not_overwritten",
+    last_name: f"{AGAIN}::test_a_shared_file_keeps_its_name_until_both_flows_are_done",
+    threshold: f"{FLOWS}/test_release_refused.py::test_a_refused_file_is_one_question_with_counts_and_codes",
+    hold: f"{FAULTS}/test_files_rows.py::test_a_file_of_which_every_row_is_refused_is_held_after_three_chunks",
+    circuit: f"{LEDGER}/test_targets.py::test_five_failures_in_a_row_open_the_circuit",
+    window: f"{FAULTS}/test_storms.py::test_nothing_goes_into_the_window_that_a_target_names",
+    pace: f"{FAULTS}/test_pace.py::test_no_more_calls_a_second_than_the_owner_allows",
+    one_fetch: f"{STORES}/test_http.py::test_eight_callers_fetch_one_token",
+    deadline: f"{STORES}/test_http.py::test_an_answer_that_drips_means_lost_at_the_deadline",
+    no_redirect: f"{FAULTS}/test_answers.py::test_a_redirect_is_not_followed_and_stops_the_endpoint",
+    short_answers: f"{STORES}/test_http.py::test_an_answer_of_five_megabytes_is_read_and_a_larger_one_means_lost",
+    one_try: f"{STORES}/test_rude.py::test_a_wrong_password_is_tried_exactly_once",
+    unpacked_size: f"{FAULTS}/test_files_packed.py::test_a_bomb_is_refused_in_flat_memory",
+    scrub: f"{FLOWS}/test_canaries.py::test_files_whose_rows_a_far_side_repeats",
+}
