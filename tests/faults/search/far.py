@@ -41,7 +41,7 @@ class _Asked:
 def meanings(call: Call) -> tuple[str, ...]:
     """What a request asks for, whatever key it carries: one word for each row; two that are alike are a repetition."""
     body: Any = call.json
-    rows = body[CHUNK] if CHUNK in body else [body]
+    rows = body.get(CHUNK, [body])
     return tuple(hashlib.sha256(f"{call.path}|{json.dumps(row)}".encode()).hexdigest()[:12] for row in rows)
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from drbridge.adapters.http import DEADLINE_SECONDS
 from tests.faults.search.far import ANSWERS, BEFORE, FAULTS_OF_ASKING, FAULTS_OF_WRITING, REFUSES, Far
 from tests.faults.search.invariants import Violation
 from tests.faults.search.worker import Flight, Worker
 from tests.faults.search.worlds import Begun
-
-from drbridge.adapters.http import DEADLINE_SECONDS
 
 STARTS = 2
 

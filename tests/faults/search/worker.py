@@ -7,9 +7,6 @@ import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.faults.search.far import ANSWERS, Answer, Far, Wire
-from tests.faults.search.rig import Time
-
 from drbridge.errors import Interrupted
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.send import lineup_of, take_over
@@ -20,6 +17,8 @@ from drbridge.ledger.leases import Lease
 from drbridge.ledger.parcels import Claim, Settled
 from drbridge.ports import Call
 from drbridge.systems import Endpoint, Flow
+from tests.faults.search.far import ANSWERS, Answer, Far, Wire
+from tests.faults.search.rig import Time
 
 
 @dataclass(frozen=True)

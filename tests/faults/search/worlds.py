@@ -10,11 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.faults.search.far import Far, meanings
-from tests.faults.search.rig import Memory, Time
-from tests.faults.search.worker import Place, Worker
-from tests.unit.contracts.messages import good
-
 from drbridge.adapters.outside import ConnectionsOutside, environment_connection
 from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
@@ -25,6 +20,10 @@ from drbridge.ledger import queue
 from drbridge.ledger.deliveries import lane_of
 from drbridge.ports import Call
 from drbridge.systems import DEFAULT_FILE, Flow, Systems, load
+from tests.faults.search.far import Far, meanings
+from tests.faults.search.rig import Memory, Time
+from tests.faults.search.worker import Place, Worker
+from tests.unit.contracts.messages import good
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 OUTCOME = SAMPLES / "event_outcome" / "EVENT_OUTCOME_20260714T210000Z_4711.csv"
