@@ -28,10 +28,10 @@ def prove_interleavings(policies: Iterable[str] = PLANS, limit: int | None = Non
     Args:
         limit: of schedules in each world; None: all there are to its depth.
     """
-    plans = [plan for policy in policies for plan in PLANS[policy]]
+    places = [(policy, number) for policy in policies for number in range(len(PLANS[policy]))]
     lines = []
     with ProcessPoolExecutor(PROCESSES) as pool:
-        for line in pool.map(partial(_searched, limit=limit), plans):
+        for line in pool.map(partial(_searched, limit=limit), places):
             say(f"{line.fault}: {line.tried:,} schedules, {line.note}")
             lines.append(line)
     return lines
@@ -47,9 +47,11 @@ def prove_variants(say: Say = print) -> list[Line]:
     return lines
 
 
-def _searched(plan: Plan, limit: int | None) -> Line:
-    """One world, in a process of its own."""
-    world, started = plan.world, time.monotonic()
+def _searched(place: tuple[str, int], limit: int | None) -> Line:
+    """One world, by its place in the catalogue, in a process of its own."""
+    policy, number = place
+    plan, started = PLANS[policy][number], time.monotonic()
+    world = plan.world
     broken: Violation | None = None
     with by_hand(), begun(world) as ready:
         search = Search(ready, plan.depth, plan.troubles, plan.known_from, limit)

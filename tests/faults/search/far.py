@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,7 +58,7 @@ class Far:
     """
 
     knows_keys: bool
-    reaches: Mapping[str, tuple[str, str]]
+    reaches: dict[str, tuple[str, str]]
     effects: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     calls: int = 0

@@ -38,6 +38,7 @@ class End:
 
     def __init__(self, begun: Begun, far: Far) -> None:
         self.world, self.wanted, self.far = begun.world, begun.wanted, far
+        self.most_tries = begun.place.endpoint.max_tries
         with begun.place.desk.ledger.read() as tx:
             self.deliveries = tx.execute(select(deliveries)).all()
             self.balances = book.balances(tx, [row.id for row in self.deliveries])
@@ -98,7 +99,8 @@ def _all_has_an_end(end: End) -> Iterator[str]:
     held = {row.id for row in end.deliveries if row.state == DeliveryState.HELD}
     for row in end.parcels:
         is_for_a_person = row.state == ParcelState.PARKED and (
-            row.code == OUT_OF_ORDER or (end.world.policy == "park" and row.code == IN_DOUBT)
+            row.code == OUT_OF_ORDER
+            or (row.code == IN_DOUBT and (end.world.policy == "park" or row.tries >= end.most_tries))
         )
         if row.state in UNFINISHED and not is_for_a_person and row.delivery_id not in held:
             yield f"parcel {row.id} is {row.state} ({row.code}) though faults have stopped"

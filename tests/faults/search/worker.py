@@ -86,8 +86,12 @@ class Worker:
         """All that it knew is gone."""
         return Worker(self.name, self.starts)
 
+    def anew(self) -> Worker:
+        """It may begin once more."""
+        return replace(self, starts=self.starts + 1)
+
     def acquires(self, place: Place) -> Worker:
-        name = f"{self.name}{self.starts}"
+        name = f"{self.name}{self.starts}{place.time.seconds}"
         with place.desk.ledger.write() as tx:
             lease = leases.acquire(tx, place.lane, name)
         begun = replace(self, starts=self.starts - 1)
