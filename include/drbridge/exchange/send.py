@@ -89,7 +89,12 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
 
 
 def take_over(tx: Tx, endpoint: Endpoint, lease: Lease) -> None:
-    """Whatever the holder before us had under way is in doubt now, and treated by the endpoint's policy."""
+    """Whatever the holder before us had under way is in doubt now, and treated by the endpoint's policy.
+
+    Raises:
+        Fenced: another worker has taken the lane meanwhile.
+    """
+    leases.keep(tx, lease)
     parcels.doubt_older_epochs(tx, lease)
     if endpoint.unknown == "park":
         parcels.park_doubtful(tx, lease.lane)

@@ -117,11 +117,9 @@ class Search:
 
 def _told(worker: Worker, now: float) -> tuple[object, ...]:
     sender, lease = worker.sender, worker.lease
-    memory = (
-        (round(max(sender.lease_ends - now, 0.0), 1), sender.stop, sender.tally.answered, sender.tally.taken)
-        if sender
-        else ()
-    )
+    memory = sender and (
+        round(max(sender.lease_ends - now, 0.0), 1), sender.stop, sender.tally.answered, sender.tally.taken
+    )  # fmt: skip
     flights = [
         (each.claim.id, each.claim.in_doubt, each.call and (each.call.key, each.call.method), now - each.sent_at)
         if each.met

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ class _Asked:
 def meanings(call: Call) -> tuple[str, ...]:
     """What a request asks for, whatever key it carries: one word for each row; two that are alike are a repetition."""
     body: Any = call.json
-    rows = body[CHUNK] if CHUNK in body else [body]
+    rows = body.get(CHUNK, [body])
     return tuple(hashlib.sha256(f"{call.path}|{json.dumps(row)}".encode()).hexdigest()[:12] for row in rows)
 
 
@@ -58,7 +58,7 @@ class Far:
     """
 
     knows_keys: bool
-    reaches: Mapping[str, tuple[str, str]]
+    reaches: dict[str, tuple[str, str]]
     effects: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     calls: int = 0

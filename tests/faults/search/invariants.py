@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import Row, select
-from tests.faults.search.far import Far
-from tests.faults.search.worlds import Begun, Wanted
 
 from drbridge.ledger import deliveries as book
 from drbridge.ledger.parcels import IN_DOUBT
 from drbridge.ledger.states import UNFINISHED, DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
+from tests.faults.search.far import Far
+from tests.faults.search.worlds import Begun, Wanted
 
 WENT = ("accepted", "already_done", "asked")
 OUT_OF_ORDER = "doubt"  # the code of a step whose predecessor never came: a person decides, whatever the policy
@@ -38,6 +38,7 @@ class End:
 
     def __init__(self, begun: Begun, far: Far) -> None:
         self.world, self.wanted, self.far = begun.world, begun.wanted, far
+        self.most_tries = begun.place.endpoint.max_tries
         with begun.place.desk.ledger.read() as tx:
             self.deliveries = tx.execute(select(deliveries)).all()
             self.balances = book.balances(tx, [row.id for row in self.deliveries])
@@ -89,16 +90,17 @@ def _older_never_after_newer(end: End) -> Iterator[str]:
 
 def _done_is_done(end: End) -> Iterator[str]:
     for row in end.deliveries:
-        if row.state in (DeliveryState.OPEN, DeliveryState.DONE):
-            if (row.state == DeliveryState.DONE) == (row.id in end.unfinished):
-                yield f"delivery {row.id} is {row.state}, its parcels say otherwise"
+        is_done, is_judged = row.state == DeliveryState.DONE, row.state in (DeliveryState.OPEN, DeliveryState.DONE)
+        if is_judged and is_done == (row.id in end.unfinished):
+            yield f"delivery {row.id} is {row.state}, its parcels say otherwise"
 
 
 def _all_has_an_end(end: End) -> Iterator[str]:
     held = {row.id for row in end.deliveries if row.state == DeliveryState.HELD}
     for row in end.parcels:
         is_for_a_person = row.state == ParcelState.PARKED and (
-            row.code == OUT_OF_ORDER or (end.world.policy == "park" and row.code == IN_DOUBT)
+            row.code == OUT_OF_ORDER
+            or (row.code == IN_DOUBT and (end.world.policy == "park" or row.tries >= end.most_tries))
         )
         if row.state in UNFINISHED and not is_for_a_person and row.delivery_id not in held:
             yield f"parcel {row.id} is {row.state} ({row.code}) though faults have stopped"

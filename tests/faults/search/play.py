@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from drbridge.adapters.http import DEADLINE_SECONDS
 from tests.faults.search.far import ANSWERS, BEFORE, FAULTS_OF_ASKING, FAULTS_OF_WRITING, REFUSES, Far
-from tests.faults.search.invariants import Violation
+from tests.faults.search.invariants import FENCED, Violation
 from tests.faults.search.worker import Flight, Worker
 from tests.faults.search.worlds import Begun
-
-from drbridge.adapters.http import DEADLINE_SECONDS
 
 STARTS = 2
 
@@ -66,15 +65,16 @@ class Play:
         for number, worker in enumerate(state.workers):
             if number and state.workers[0] == Worker("A", STARTS):
                 break
-            yield from self._of_worker(state, number, worker)
+            yield from self.of_worker(state, number, worker)
             if state.troubles and worker.stage != "idle":
-                yield partial(_crashes, state, number)
+                yield partial(crashes, state, number)
         if not state.has_all:
             yield partial(self.arrives, state)
         if state.troubles and state.trail:
-            yield from (partial(_passes, state, jump) for jump in self.begun.world.jumps)
+            yield from (partial(passes, state, jump) for jump in self.begun.world.jumps)
 
-    def _of_worker(self, state: State, number: int, worker: Worker) -> Iterator[Step]:
+    def of_worker(self, state: State, number: int, worker: Worker) -> Iterator[Step]:
+        """Every way on of one worker."""
         in_ledger = partial(partial, self._in_ledger, state, number)
         match worker.stage:
             case "idle" if worker.starts:
@@ -144,7 +144,7 @@ class Play:
         worker, trail = act(), f"{before.name} {what}"
         image = self.memory.take()
         if is_fenced and image != state.image:
-            raise Violation("I6", f"{before.name} has lost the lane and changed the ledger", (*state.trail, trail))
+            raise Violation(FENCED, f"{before.name} has lost the lane and changed the ledger", (*state.trail, trail))
         return state.on(trail, image=image, workers=state.with_worker(number, worker))
 
     def moves(self, state: State) -> bool:
@@ -163,14 +163,16 @@ class Play:
         self.place.time.seconds = state.seconds
 
 
-def _crashes(state: State, number: int) -> State:
+def crashes(state: State, number: int) -> State:
+    """A worker is no more."""
     worker = state.workers[number]
     return state.on(
         f"{worker.name} crashes", workers=state.with_worker(number, worker.crashes()), troubles=state.troubles - 1
     )
 
 
-def _passes(state: State, jump: float) -> State:
+def passes(state: State, jump: float) -> State:
+    """Time passes at once, everything else stands still."""
     return state.on(f"{jump:.0f} s pass", seconds=state.seconds + jump, troubles=state.troubles - 1)
 
 

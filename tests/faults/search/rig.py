@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
@@ -31,6 +31,22 @@ class Time:
 
     def monotonic(self) -> float:
         return self.seconds
+
+
+class Book(Protocol):
+    """A ledger that a play is played on."""
+
+    ledger: Ledger
+
+    def take(self) -> bytes:
+        """The content as it is now: the same bytes for the same content."""
+        ...
+
+    def put(self, image: bytes) -> None:
+        """Winds the content back, where it can be."""
+        ...
+
+    def rows(self, look: str) -> list[tuple[Any, ...]]: ...
 
 
 class Memory:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from tests.faults.search.far import ANSWERS, Answer, Far, Wire
-from tests.faults.search.rig import Time
 
 from drbridge.errors import Interrupted
 from drbridge.exchange.desk import Desk
@@ -21,6 +19,8 @@ from drbridge.ledger.leases import Lease
 from drbridge.ledger.parcels import Claim, Settled
 from drbridge.ports import Call
 from drbridge.systems import Endpoint, Flow
+from tests.faults.search.far import ANSWERS, Answer, Far, Wire
+from tests.faults.search.rig import Time
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,12 @@ class Worker:
         """All that it knew is gone."""
         return Worker(self.name, self.starts)
 
+    def anew(self) -> Worker:
+        """It may begin once more."""
+        return replace(self, starts=self.starts + 1)
+
     def acquires(self, place: Place) -> Worker:
-        name = f"{self.name}{self.starts}"
+        name = f"{self.name}{self.starts}{place.time.seconds}"
         with place.desk.ledger.write() as tx:
             lease = leases.acquire(tx, place.lane, name)
         begun = replace(self, starts=self.starts - 1)

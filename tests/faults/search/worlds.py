@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-from tests.faults.search.far import Far, meanings
-from tests.faults.search.rig import Memory, Time
-from tests.faults.search.worker import Place, Worker
-from tests.unit.contracts.messages import good
 
 from drbridge.adapters.outside import ConnectionsOutside, environment_connection
 from drbridge.exchange.accept import accept, read
@@ -25,6 +20,10 @@ from drbridge.ledger import queue
 from drbridge.ledger.deliveries import lane_of
 from drbridge.ports import Call
 from drbridge.systems import DEFAULT_FILE, Flow, Systems, load
+from tests.faults.search.far import Far, meanings
+from tests.faults.search.rig import Book, Memory, Time
+from tests.faults.search.worker import Place, Worker
+from tests.unit.contracts.messages import good
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 OUTCOME = SAMPLES / "event_outcome" / "EVENT_OUTCOME_20260714T210000Z_4711.csv"
@@ -82,38 +81,57 @@ class Begun:
 
     world: World
     place: Place
-    memory: Memory
+    memory: Book
     image: bytes
     far: Far
-    wanted: Mapping[tuple[str, int], Wanted]
+    wanted: dict[tuple[str, int], Wanted]
+
+    def learn(self) -> None:
+        """What each waiting row asks for, and how far a stage has come when it has it."""
+        place = self.place
+        with place.desk.ledger.read() as tx:
+            claims = queue.waiting(tx, place.lane)
+        requests = Requests(place.desk, place.endpoint)
+        for claim in claims:
+            call = requests.build(claim)
+            for row, meaning in zip(range(claim.first_row, claim.last_row + 1), meanings(call), strict=True):
+                self.wanted[claim.sha256, row] = Wanted(meaning, claim.entity or "", claim.order_at)
+                if requests.operation.asking is not None:
+                    self.far.reaches[meaning] = (requests.question(claim).path, _status_reached(call))
 
 
 @contextmanager
 def begun(world: World) -> Iterator[Begun]:
-    """Makes a world ready; its files are gone at the end."""
+    """Makes a world ready in memory; its files are gone at the end."""
+    time = Time()
+    memory = Memory(time)
     with TemporaryDirectory() as folder:
-        time = Time()
-        memory = Memory(time)
-        desk = desk_of(world, memory, time, Path(folder))
-        world.arrives(desk)
-        flow = desk.systems.flow(world.flow)
-        place = _place(desk, flow, flow.deliver[0], time)
-        if world.answers:
-            Worker("before", 1).works(place, Far(True, {}))
-            place = _place(desk, flow, flow.answer or "", time)
-        image = memory.take()
-        if world.later:
-            world.later(desk)
-        wanted, reaches = _meanings(place)
-        yield Begun(world, place, memory, image, Far(world.policy == "resend", reaches), wanted)
-        memory.ledger.close()
+        yield begun_in(world, memory, time, Path(folder))
+    memory.ledger.close()
+
+
+def begun_in(world: World, memory: Book, time: Time, folder: Path) -> Begun:
+    """Makes a world ready in an empty ledger."""
+    desk = desk_of(world, memory, time, folder)
+    world.arrives(desk)
+    flow = desk.systems.flow(world.flow)
+    place = _place(desk, flow, flow.deliver[0], time)
+    if world.answers:
+        Worker("before", 1).works(place, Far(True, {}))
+        place = _place(desk, flow, flow.answer or "", time)
+    image = memory.take()
+    if world.later:
+        world.later(desk)
+    ready = Begun(world, place, memory, image, Far(world.policy == "resend", {}), {})
+    ready.learn()
+    return ready
 
 
 def _place(desk: Desk, flow: Flow, endpoint: str, time: Time) -> Place:
     return Place(desk, flow, desk.systems.endpoints[endpoint], lane_of(flow.name, endpoint), time)
 
 
-def desk_of(world: World, memory: Memory, time: Time, folder: Path) -> Desk:
+def desk_of(world: World, memory: Book, time: Time, folder: Path) -> Desk:
     staging = Staging((folder / "staging").as_uri())
     outside = ConnectionsOutside(environment_connection, inbox=staging.inbox)
     return Desk(systems_of(world), memory.ledger, staging, outside, clock=time)
@@ -131,22 +149,6 @@ def systems_of(world: World) -> Systems:
     return shipped.model_copy(
         update={"endpoints": shipped.endpoints | {name: endpoint}, "flows": others | {flow.name: flow}}
     )
-
-
-def _meanings(place: Place) -> tuple[dict[tuple[str, int], Wanted], dict[str, tuple[str, str]]]:
-    """What each waiting row asks for; and how far a stage has come when it has it."""
-    with place.desk.ledger.read() as tx:
-        claims = queue.waiting(tx, place.lane)
-    requests = Requests(place.desk, place.endpoint)
-    wanted: dict[tuple[str, int], Wanted] = {}
-    reaches: dict[str, tuple[str, str]] = {}
-    for claim in claims:
-        call = requests.build(claim)
-        for row, meaning in zip(range(claim.first_row, claim.last_row + 1), meanings(call), strict=True):
-            wanted[claim.sha256, row] = Wanted(meaning, claim.entity or "", claim.order_at)
-            if requests.operation.asking is not None:
-                reaches[meaning] = (requests.question(claim).path, _status_reached(call))
-    return wanted, reaches
 
 
 def _status_reached(call: Call) -> str:
