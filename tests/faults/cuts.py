@@ -42,7 +42,7 @@ from tests.flows.conftest import connection_of
 HOWS: tuple[How, ...] = ("rst", "fin", "stall")
 WAYS: tuple[Way, ...] = ("up", "down")
 POWERS = range(31)
-DEADLINE_SECONDS = 0.6
+DEADLINE_SECONDS = 1.0
 SMALLEST_PART_BYTES = 5 << 20
 
 
@@ -57,6 +57,9 @@ class Side:
     name: str
     journey: Journey
     conn_id: str
+
+    def __str__(self) -> str:
+        return self.name
 
 
 SIDES = (
@@ -161,9 +164,9 @@ def try_side(side: Side, box: Sandbox, folder: Path, powers: Iterable[int], say:
             tried[point.how] += 1
             ends.append(ended)
             if ended.why:
-                say(f"{side.name}, {point}: {ended.why}")
+                say(f"{side}, {point}: {ended.why}")
     note = ", ".join(f"{how} {tried[how]}" for how in HOWS)
-    return line_of("cuts", f"{side.name}: {side.journey.name}", ends, note)
+    return line_of("cuts", f"{side}: {side.journey.name}", ends, note)
 
 
 def prove_cuts(say: Callable[[str], None] = print, powers: Iterable[int] = POWERS) -> list[Line]:

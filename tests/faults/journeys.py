@@ -191,9 +191,14 @@ class Road:
         return Desk(site(), Ledger(f"sqlite:///{home / 'ledger.db'}"), staging, self.outside(staging.inbox))
 
     def without_fault(self) -> Left:
+        """The model; a busy machine may need more than one run for it."""
         desk = self.desk()
         self.journey.arrive(desk)
-        self.journey.run(desk)
+        for _ in range(MOST_RUNS):
+            self.journey.run(desk)
+            if not unsettled(desk):
+                break
+            time_passes(desk)
         left = self.journey.left(self.box)
         assert (open_ := unsettled(desk)) == "", f"{self.journey.name} does not end even without a fault: {open_}"
         assert left.effects or self.journey.target, f"{self.journey.name} has no effect"

@@ -234,7 +234,7 @@ def test_a_wrong_key_is_told_as_a_wrong_login(place: SftpPlace, line: Proxy) -> 
 
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize(
-    "fault", [Fault(blackhole=True), Fault(down=Cut("stall", 2_000)), Fault(up=Cut("stall", 3_000))]
+    "fault", [Fault(blackhole=True), Fault(down=Cut("stall", 2_000)), Fault(up=Cut("stall", 1_000))]
 )
 def test_a_half_open_line_to_a_content_server_has_a_deadline(place: SftpPlace, line: Proxy, fault: Fault) -> None:
     line.fault = fault

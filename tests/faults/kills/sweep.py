@@ -45,6 +45,9 @@ class Route:
     journey: Journey
     steps: Sequence[str]
 
+    def __str__(self) -> str:
+        return self.journey.name
+
     def after(self, step: str) -> str:
         """The step behind a step; nothing behind the last."""
         return dict(zip(self.steps, self.steps[1:], strict=False)).get(step, "")
@@ -213,7 +216,7 @@ def shots(where: Range, every: int, part: int = 0, parts: int = PROCESSES) -> Sh
     """Makes every n-th kill of a route that is this part's."""
     made = [(kill, where.shoot(kill)) for kill in where.kills(every)[part::parts]]
     ends = [(strace.KIND_OF[kill.call], ended) for kill, ended in made if ended is not None]
-    told = [f"{where.route.journey.name}, {kill}: {ended.why}" for kill, ended in made if ended and ended.why]
+    told = [f"{where.route}, {kill}: {ended.why}" for kill, ended in made if ended and ended.why]
     calls = Counter[str]()
     for (_, call), count in where.calls.items():
         calls[strace.KIND_OF[call]] += count
@@ -226,7 +229,7 @@ def _lines(route: Route, parts: Sequence[Shots], say: Callable[[str], None]) -> 
     for kind in strace.CALLS:
         ends = [ended for part in parts for its_kind, ended in part.ends if its_kind == kind]
         note = f"of {max(part.calls[kind] for part in parts)} calls"
-        yield line_of("kills", f"SIGKILL before {kind}: {route.journey.name}", ends, note)
+        yield line_of("kills", f"SIGKILL before {kind}: {route}", ends, note)
 
 
 def _is_stored(desk: Desk, number: str) -> bool:
