@@ -130,3 +130,13 @@ def test_a_target_that_is_busy_without_a_window_is_not_hammered(desk: Desk, box:
     box.far("dacs").fault("status", status=429, retry_after=0, times=50)
     send(desk, OUTCOME_FLOW, Work())
     assert box.far("dacs").calls() == 1
+
+
+def test_what_fails_together_counts_as_one_failure(desk: Desk, box: Sandbox) -> None:
+    """Eight that a moment's outage hits on the wire do not keep a target alone for a quarter of an hour."""
+    desk, far = with_endpoint(desk, ENROLL, in_flight=8), box.far("derms")
+    post_changes(desk, 40)
+    far.fault("slow", milliseconds=400, times=9)
+    far.fault("drop_before", after=1, times=8)
+    send(desk, CHANGES, Work())
+    assert states(desk)["ACKED"] >= 32, "the others went on at once"
