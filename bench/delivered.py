@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from drbridge.systems import Flow
 FIRST_DAY = datetime(2026, 7, 1, tzinfo=UTC)
 AT_ONCE = 500
 BAD_EVERY = 2_000
+MESSAGES_EACH = 5
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,19 @@ def device(rows: pl.Expr) -> dict[str, pl.Expr]:
     }
 
 
+def device_ids(number: int) -> dict[str, str]:
+    """The ids of one device."""
+    first = number - number % AT_ONCE
+    return _ids_of_some(first)[number - first]
+
+
+@lru_cache(maxsize=4)
+def _ids_of_some(first: int) -> list[dict[str, str]]:
+    return (
+        pl.DataFrame({"n": pl.int_range(first, first + AT_ONCE, eager=True)}).select(**device(pl.col("n"))).to_dicts()
+    )
+
+
 def stamp(moment: datetime) -> str:
     return f"{moment:%Y%m%dT%H%M%SZ}"
 
@@ -75,8 +90,8 @@ def _numbers(count: int) -> pl.DataFrame:
 def _scores(number: int, count: int) -> pl.DataFrame:
     ids = device(pl.col("n"))
     return _numbers(count).select(
-        deviceId=ids["device"], nicId=ids["nic"], headEndSystem=pl.lit("ECOBEE"), programSubscriptionId=ids["enrollment"],
-        programCode=pl.lit("SUMMER-TSTAT"), servicePointId=ids["point"],
+        deviceId=ids["device"], nicId=ids["nic"], headEndSystem=pl.lit("ECOBEE"),
+        programSubscriptionId=ids["enrollment"], programCode=pl.lit("SUMMER-TSTAT"), servicePointId=ids["point"],
         calculationDateTime=pl.lit(iso(FIRST_DAY + timedelta(days=number))),
         deviceScore=((pl.col("n") * 37 + number) % 1000).cast(pl.String) + ".5", availabilityFlag=pl.lit("Y"),
     )  # fmt: skip
@@ -103,8 +118,8 @@ def _acks(number: int, count: int) -> pl.DataFrame:
 def _energy(number: int, count: int) -> pl.DataFrame:
     begin = FIRST_DAY + timedelta(hours=12 * number)
     return _numbers(count).select(
-        pl.lit(event(number)).alias("EventId"), pl.lit("Economic").alias("EventType"), pl.lit("PRG-1").alias("ProgramId"),
-        device(pl.col("n"))["point"].alias("SPId"), pl.lit(iso(begin)).alias("ActualStartTime"),
+        pl.lit(event(number)).alias("EventId"), pl.lit("Economic").alias("EventType"),
+        pl.lit("PRG-1").alias("ProgramId"), device(pl.col("n"))["point"].alias("SPId"), pl.lit(iso(begin)).alias("ActualStartTime"),
         pl.lit(iso(begin + timedelta(hours=1))).alias("ActualEndTime"), pl.lit("900").alias("IntervalSize(Seconds)"),
         pl.lit("5").alias("TotalKwh"), pl.lit("1.0").alias("TotalKwhSavedForPeriod"),
         *(pl.lit("0.25").alias(f"KwhSaved{place}") for place in range(1, 5)),
@@ -162,8 +177,8 @@ def _take(desk: Desk, kind: Kind, number: int, count: int) -> None:
 
 def _message(number: int) -> tuple[str, dict[str, Any]]:
     """The noun and content of one of many messages; each device has a few."""
-    at, which = iso(FIRST_DAY + timedelta(seconds=number)), number // 5
-    ids = {name: pl.select(told).item() for name, told in device(pl.lit(which)).items()}
+    at, which = iso(FIRST_DAY + timedelta(seconds=number)), number // MESSAGES_EACH
+    ids = device_ids(which)
     asset = {"nicId": ids["nic"], "headEndSystem": "ECOBEE", "deviceId": ids["device"]}
     return (
         ("enrollment_change", {
@@ -190,7 +205,7 @@ def _message(number: int) -> tuple[str, dict[str, Any]]:
         ("unavailability", {
             "messageId": f"UN-{number}", **asset, "start": at, "end": "2026-12-31T00:00:00Z", "action": "CREATE",
         }),
-    )[number % 5]  # fmt: skip
+    )[number % MESSAGES_EACH]  # fmt: skip
 
 
 def _deliver(desk: Desk) -> None:

@@ -120,17 +120,17 @@ def _receipt(post: Post, digest: str | None) -> Receipt:
 
 
 def _letter(desk: Desk, tx: Tx, post: Post) -> Letter:
-    message, data = post.message, post.data
+    message, data, seal = post.message, post.data, desk.seal
     if isinstance(message, EventStatus):
-        message = _with_its_stages(tx, desk.seal, message)
+        message = _with_its_stages(tx, seal, message)
         data = data | {"stages": list(message.stages)}
     content = _text(data)
     return Letter(
-        noun=message.noun, number=post.number, sha256=post.digest, sealed=desk.seal.close(content), bytes=len(content),
+        noun=message.noun, number=post.number, sha256=post.digest, sealed=seal.close(content), bytes=len(content),
         caller=post.caller, business_at=message.happened_at.timestamp(), belongs_to=_group(message),
         parts=[(part.entity, part.order_at.timestamp()) for part in message.parts()],
         bound=[] if post.file_name else [_bound(flow, message) for flow in _flows(desk, message)],
-        file_name=post.file_name, marks={desk.seal.mark(name) for _, name in identifiers(data)},
+        file_name=post.file_name, marks={seal.mark(name) for _, name in identifiers(data)},
     )  # fmt: skip
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
 from drbridge.exchange.staging import StagedFile, view_of
-from drbridge.exchange.trace_files import Hit
+from drbridge.exchange.trace_files import Lines
 from drbridge.ledger import parcels
 from drbridge.ledger.database import Tx
 from drbridge.systems import Systems
@@ -29,42 +31,57 @@ class Fate(NamedTuple):
 
 
 class Fates:
-    """Finds out what became of rows of one delivery; the parcel found last is kept: the next row is often in it."""
+    """Finds out what became of the lines of a file in one delivery."""
 
     def __init__(self, systems: Systems, tx: Tx, staged: StagedFile, delivery: Row[Any]) -> None:
         self._tx, self._staged, self._delivery = tx, staged, delivery
         is_answer = systems.is_answer(delivery.flow, delivery.destination)
         self._goes_as_one = is_answer or delivery.destination in systems.stores
-        self._parcel: Row[Any] | None = None
         self._overtaken: dict[int, frozenset[int]] = {}
 
-    def of(self, hit: Hit) -> Fate:
-        """What became of one line."""
+    def of(self, lines: Lines) -> Iterator[tuple[int, int, Fate]]:
+        """The first and the last of those lines that had one fate, and that, in their order."""
         if self._goes_as_one:
-            return self._whole
-        if hit.row is None:
-            return Fate("REJECTED", None, 0, hit.refusal)
-        parcel = self._holding(hit.row)
-        if hit.line in self._staged.lines_excluded:
-            return _fate(parcel, "set aside", "a duplicate, or contradicted by another row of the file")
-        if self._is_overtaken(parcel, hit.line):
-            return _fate(parcel, "SUPERSEDED", "a newer file had settled it already")
-        return _of_parcel(parcel)
+            yield lines.first, lines.last, self._whole
+        elif lines.row is None:
+            yield lines.first, lines.last, Fate("REJECTED", None, 0, lines.refusal)
+        else:
+            ahead = lines.first - lines.row
+            for first, last, parcel in self._parcels(lines.row, lines.last - ahead):
+                yield from self._in_parcel(range(first + ahead, last + ahead + 1), lines.is_excluded, parcel)
 
     @cached_property
     def _whole(self) -> Fate:
         return _of_parcel(parcels.holding(self._tx, self._delivery.id, 0))
 
-    def _holding(self, row: int) -> Row[Any] | None:
-        last = self._parcel
-        if last is None or not last.first_row <= row <= last.last_row:
-            self._parcel = parcels.holding(self._tx, self._delivery.id, row)
-        return self._parcel
+    def _parcels(self, first: int, last: int) -> Iterator[tuple[int, int, Row[Any] | None]]:
+        """The staged rows from the first to the last by the parcel they travel in now, or None."""
+        row = first
+        for parcel in parcels.holding_any(self._tx, self._delivery.id, first, last):
+            if row < parcel.first_row:
+                yield row, parcel.first_row - 1, None
+            yield max(row, parcel.first_row), min(last, parcel.last_row), parcel
+            row = parcel.last_row + 1
+        if row <= last:
+            yield row, last, None
 
-    def _is_overtaken(self, parcel: Row[Any] | None, line: int) -> bool:
-        """Whether a newer file overtook it: in the sending it last travelled in, or in any when it travels no more."""
+    def _in_parcel(self, lines: range, excluded: bool, parcel: Row[Any] | None) -> Iterator[tuple[int, int, Fate]]:
+        if excluded:
+            text = "a duplicate, or contradicted by another row of the file"
+            yield lines[0], lines[-1], _fate(parcel, "set aside", text)
+            return
+        overtaken = self._lines_overtaken(parcel)
+        for is_overtaken, run in groupby(lines, key=overtaken.__contains__):
+            first, *others = run
+            fate = _of_parcel(parcel)
+            if is_overtaken:
+                fate = _fate(parcel, "SUPERSEDED", "a newer file had settled it already")
+            yield first, others[-1] if others else first, fate
+
+    def _lines_overtaken(self, parcel: Row[Any] | None) -> frozenset[int]:
+        """What a newer file overtook: in the sending they last travelled in, or in any when they travel no more."""
         sendings = range(self._delivery.generation + 1) if parcel is None else [parcel.generation]
-        return any(line in self._overtaken_in(number) for number in sendings)
+        return frozenset().union(*(self._overtaken_in(number) for number in sendings))
 
     def _overtaken_in(self, sending: int) -> frozenset[int]:
         if sending not in self._overtaken:

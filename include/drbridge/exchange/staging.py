@@ -274,10 +274,6 @@ class StagedFile:
     def excluded_lines(self) -> pl.Series:
         return pl.read_parquet(self.folder / "excluded.parquet")["line"]
 
-    @cached_property
-    def lines_excluded(self) -> frozenset[int]:
-        return frozenset(self.excluded_lines)
-
     @property
     def part_paths(self) -> list[Path]:
         return [self.folder / part.name for part in self.manifest.parts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -11,9 +11,9 @@ from sqlalchemy import Row, select
 
 from drbridge.exchange import part_index
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.fates import Fate, Fates
+from drbridge.exchange.fates import Fates
 from drbridge.exchange.staging import StagedFile
-from drbridge.exchange.trace_files import Hit, lines_naming
+from drbridge.exchange.trace_files import lines_naming
 from drbridge.exchange.trace_messages import Found, messages_naming
 from drbridge.ledger.database import Tx
 from drbridge.ledger.messages import SOURCE
@@ -92,20 +92,28 @@ def _files(desk: Desk, tx: Tx) -> Iterator[_File]:
 
 
 def _in_file(desk: Desk, tx: Tx, file: _File, naming: part_index.Parts, key: str) -> Iterator[Trace]:
-    hits = list(lines_naming(file.staged, naming, key))
-    for delivery in file.deliveries if hits else ():
-        for first, last, fate in _runs(hits, Fates(desk.systems, tx, file.staged, delivery)):
-            yield Trace(
-                file.name, file.noun, first.line, last.line, first.matched, delivery.flow, delivery.destination, *fate
-            )
+    found = list(lines_naming(file.staged, naming, key))
+    for delivery in file.deliveries if found else ():
+        fates = Fates(desk.systems, tx, file.staged, delivery)
+        told = [
+            Trace(file.name, file.noun, first, last, lines.matched, delivery.flow, delivery.destination, *fate)
+            for lines in found for first, last, fate in fates.of(lines)
+        ]  # fmt: skip
+        yield from _joined(told)
 
 
-def _runs(hits: Sequence[Hit], fates: Fates) -> Iterator[tuple[Hit, Hit, Fate]]:
-    """The first and last of lines that follow each other, are matched alike and had one fate."""
-    numbered = ((hit.line - place, hit, fates.of(hit)) for place, hit in enumerate(hits))
-    for (_, _, fate), run in groupby(numbered, key=lambda each: (each[0], each[1].matched, each[2])):
-        first, *others = (hit for _, hit, _ in run)
-        yield first, others[-1] if others else first, fate
+def _joined(told: Sequence[Trace]) -> Iterator[Trace]:
+    """The same, with those as one that follow each other and had one fate: rows are found part by part."""
+    before = None
+    for each in told:
+        if before is not None and each == replace(before, line=before.last_line + 1, last_line=each.last_line):
+            before = replace(before, last_line=each.last_line)
+            continue
+        if before is not None:
+            yield before
+        before = each
+    if before is not None:
+        yield before
 
 
 def _of_message(found: Found) -> Trace:

@@ -6,8 +6,9 @@ import csv
 import heapq
 import io
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import polars as pl
@@ -18,50 +19,59 @@ from drbridge.exchange.staging import StagedFile
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A line that names the key.
+class Lines:
+    """Lines one after the other that name the key in the same columns.
 
     Attributes:
-        matched: the columns that hold it.
-        row: its number among the staged rows; a line refused on its own has none.
+        first, last: their numbers in the file.
+        matched: the columns that hold the key.
+        row: the number of the first among the staged rows; a line refused on its own has none.
+        is_excluded: they were staged, and the end of the file showed them to be duplicates or contradictory.
         refusal: why it was refused on its own.
     """
 
-    line: int
+    first: int
+    last: int
     matched: tuple[str, ...]
     row: int | None = None
+    is_excluded: bool = False
     refusal: str = ""
 
 
-def lines_naming(staged: StagedFile, parts: set[Path], key: str) -> Iterator[Hit]:
+def lines_naming(staged: StagedFile, parts: set[Path], key: str) -> Iterator[Lines]:
     """The lines of a staged file that name the key, in their order.
 
     Args:
         parts: the only ones that may hold a row that does.
     """
-    return heapq.merge(_accepted(staged, parts, key), _refused(staged, key), key=lambda hit: hit.line)
+    return heapq.merge(_accepted(staged, parts, key), _refused(staged, key), key=lambda lines: lines.first)
 
 
-def _accepted(staged: StagedFile, parts: set[Path], key: str) -> Iterator[Hit]:
+def _accepted(staged: StagedFile, parts: set[Path], key: str) -> Iterator[Lines]:
     for part, path in zip(staged.manifest.parts, staged.part_paths, strict=True):
         if path not in parts:
             continue
-        rows = pl.scan_parquet(path, glob=False)
+        rows = pl.scan_parquet(path, glob=False).with_row_index("row", offset=part.first_row)
         columns = [name for name in CONTRACTS[staged.manifest.noun].ids if name in rows.collect_schema()]
         if not columns:
             continue
-        hits = (
-            rows
-            .select("line", *columns)
-            .with_row_index("row", offset=part.first_row)
-            .filter(pl.any_horizontal(pl.col(columns) == key))
-            .collect()
-        )
-        for row, line, *values in hits.iter_rows():
-            yield Hit(line, tuple(name for name, value in zip(columns, values, strict=True) if value == key), row)
+        hits = rows.select("row", "line", *(pl.col(name).eq_missing(key) for name in columns))
+        hits = hits.filter(pl.any_horizontal(columns))
+        hits = hits.with_columns(excluded=pl.col("line").is_in(staged.excluded_lines.implode()))
+        for first, last, row, is_excluded, *holds in _in_runs(hits, ("excluded", *columns)).iter_rows():
+            yield Lines(first, last, tuple(compress(columns, holds)), row, is_excluded)
 
 
-def _refused(staged: StagedFile, key: str) -> Iterator[Hit]:
+def _in_runs(hits: pl.LazyFrame, alike: Sequence[str]) -> pl.DataFrame:
+    """Rows that follow each other and are alike in some columns, as one: first and last line, first row, and these."""
+    follows = (pl.col(name).diff() == 1 for name in ("row", "line"))
+    goes_on = pl.all_horizontal(*follows, *(pl.col(name) == pl.col(name).shift() for name in alike))
+    runs = hits.group_by((~goes_on).fill_null(True).cum_sum().alias("run"), maintain_order=True)
+    edges = (pl.col("line").first().alias("first"), pl.col("line").last().alias("last"), pl.col("row").first())
+    return runs.agg(*edges, pl.col(alike).first()).drop("run").collect()
+
+
+def _refused(staged: StagedFile, key: str) -> Iterator[Lines]:
     """Rows that the check refused on their own: they are not staged, but kept as they came."""
     pieces = key.split('"')  # a quotation mark is written twice, or four times; what stands between is as it is
     if not _holds(staged.rejects, pieces):
@@ -73,8 +83,9 @@ def _refused(staged: StagedFile, key: str) -> Iterator[Hit]:
     for record in sorted(rejects.iter_rows(named=True), key=lambda each: int(each["line"])):
         values = zip(names, _fields(record["row"], delimiter), strict=False)
         matched = tuple(name for name, value in values if value == key and is_identifier(name))
-        if matched and int(record["line"]) not in staged.lines_excluded:
-            yield Hit(int(record["line"]), matched, refusal=f"{record['code']}: {record['text']}")
+        line = int(record["line"])
+        if matched and line not in staged.excluded_lines:
+            yield Lines(line, line, matched, refusal=f"{record['code']}: {record['text']}")
 
 
 def _holds(rejects: Path, pieces: list[str]) -> bool:

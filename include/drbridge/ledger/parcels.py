@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.leases import Lease
@@ -312,19 +312,27 @@ def has_any(tx: Tx, delivery_id: int, states: Sequence[ParcelState]) -> bool:
     return tx.execute(look.limit(1)).first() is not None
 
 
+def holding_any(tx: Tx, delivery_id: int, first: int, last: int) -> list[Row[Any]]:
+    """The parcels that the staged rows from the first to the last travel in now, in their order."""
+    before = holding(tx, delivery_id, first)
+    found = [] if before is None else [before]
+    if first < last:
+        begins = (parcels.c.first_row > first, parcels.c.first_row <= last)
+        found += tx.execute(_counted(delivery_id).where(*begins).order_by(parcels.c.first_row))
+    return found
+
+
 def holding(tx: Tx, delivery_id: int, row: int) -> Row[Any] | None:
     """The parcel that a staged row travels in now: the last to begin before it, for those that count never overlap."""
-    nearest = tx.execute(
-        select(parcels)
-        .where(
-            parcels.c.delivery_id == delivery_id,
-            parcels.c.first_row <= row,
-            parcels.c.state.not_in((ParcelState.SPLIT, ParcelState.RESENT)),
-        )
-        .order_by(parcels.c.first_row.desc())
-        .limit(1)
-    ).first()
+    begun = _counted(delivery_id).where(parcels.c.first_row <= row)
+    nearest = tx.execute(begun.order_by(parcels.c.first_row.desc()).limit(1)).first()
     return nearest if nearest is not None and nearest.last_row >= row else None
+
+
+def _counted(delivery_id: int) -> Select[Any]:
+    """The parcels of a delivery that were neither split nor sent again in others."""
+    past = (ParcelState.SPLIT, ParcelState.RESENT)
+    return select(parcels).where(parcels.c.delivery_id == delivery_id, parcels.c.state.not_in(past))
 
 
 def version_put(tx: Tx, destination: str, file_name: str) -> str | None:

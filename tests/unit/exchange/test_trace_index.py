@@ -67,7 +67,8 @@ def stage(folder: Path, data: Rows, block_rows: int = 4) -> StagedFile:
 def found(staged: StagedFile, key: str) -> list[tuple[int, set[str]]]:
     """The lines that name a key and the columns that hold it, as trace finds them."""
     parts = part_index.naming(staged.part_paths, key)
-    return [(hit.line, set(hit.matched)) for hit in lines_naming(staged, parts, key)]
+    runs = lines_naming(staged, parts, key)
+    return [(line, set(run.matched)) for run in runs for line in range(run.first, run.last + 1)]
 
 
 def standing(data: Rows, key: str) -> list[tuple[int, set[str]]]:
