@@ -1,8 +1,12 @@
-"""Which safeguard keeps which fault off, and the test that fails when the safeguard is taken out."""
+"""Which safeguards there are, and the test of each that fails when it is taken out.
+
+`DRBRIDGE_TAKE_OUT="the name" pytest <its test>` shows one of them.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -11,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import safeguards_files, safeguards_requests
 from tests.faults.line import Line
-from tests.faults.take_out import TESTS
-from tests.faults.taken_out import TAKE_OUT
+from tests.faults.taken_out import EACH, TAKE_OUT
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,41 +27,45 @@ class Safeguard:
     """One thing that keeps a fault from doing harm.
 
     Attributes:
-        without: what happens without it.
-        test: pytest's name of the test that fails then.
+        test: pytest's name of the test that fails without it.
         take_out: takes it out of the running code.
     """
 
-    without: str
     test: str
     take_out: Callable[[pytest.MonkeyPatch], None]
 
 
 SAFEGUARDS: Mapping[str, Safeguard] = {
-    out.__name__.replace("_", " "): Safeguard(out.__doc__ or "", test, out) for out, test in TESTS.items()
+    name: Safeguard(*each)
+    for group in (safeguards_requests.SAFEGUARDS, safeguards_files.SAFEGUARDS)
+    for name, each in group.items()
 }
 
 
 def prove_safeguards(names: Iterable[str] = SAFEGUARDS, say: Callable[[str], object] = print) -> list[Line]:
-    """Runs each safeguard's test with it, when it must pass, and without it, when it must fail."""
-    wanted = list(names)
-    passed, _ = _pytest({SAFEGUARDS[name].test for name in wanted})
-    lines = [Line("safeguards", "all in place", len(wanted), left_open=int(not passed))]
-    for name in wanted:
-        guard = SAFEGUARDS[name]
-        _, is_caught = _pytest({guard.test}, name)
-        say(f"without {name}: {guard.test} {'fails' if is_caught else 'DOES NOT FAIL'}")
-        caught = guard.test if is_caught else ""
-        lines.append(Line("safeguards", f"{name} taken out: {guard.without}", 1, caught=caught))
+    """Runs the tests with all safeguards in place, when they must pass, and each without its own, when it must fail."""
+    wanted = {name: SAFEGUARDS[name].test for name in names}
+    broken, lines = _failures(wanted.values()), []
+    lines.append(
+        Line("safeguards", "all in place", len(set(wanted.values())), left_open=len(broken), note=", ".join(broken))
+    )
+    failed = _failures(wanted.values(), EACH)
+    for name, test in wanted.items():
+        say(f"without {name}: {test} {'fails' if test in failed else 'DOES NOT FAIL'}")
+        lines.append(Line("safeguards", f"without {name}", 1, caught=test if test in failed else ""))
     return lines
 
 
-def _pytest(tests: Iterable[str], without: str = "") -> tuple[bool, bool]:
-    """Whether the tests pass, and whether one fails: an error on the way to a test is neither."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-rfE", "-p", "no:cacheprovider", *sorted(tests)]
+def _failures(tests: Iterable[str], without: str = "") -> set[str]:
+    """The tests that fail; one that does not come so far, for an error before it, has not failed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=no", "-p", "no:cacheprovider", *sorted(set(tests))]
     environment = os.environ | ({TAKE_OUT: without} if without else {})
     ran = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
-    return ran.returncode == 0, "\nFAILED " in ran.stdout and "\nERROR " not in ran.stdout
+    if ran.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise RuntimeError(
+            f"pytest could not run the tests of the safeguards:\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}"
+        )
+    return {test.split("[")[0] for test in re.findall(r"^FAILED (\S+)", ran.stdout, re.MULTILINE)}
 
 
 if __name__ == "__main__":

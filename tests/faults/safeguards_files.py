@@ -1,11 +1,7 @@
-"""The safeguards of files and stores, the test that guards each, and how to take it out.
-
-DRBRIDGE_WITHOUT='quiet time' python -m pytest -p tests.faults.safeguards_files <the test>
-"""
+"""The safeguards of files and stores, the test that guards each, and how to take it out."""
 
 from __future__ import annotations
 
-import os
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
@@ -270,12 +266,3 @@ SAFEGUARDS: dict[str, tuple[str, TakeOut]] = {
 
 def _local(real: Any, *arguments: Any) -> float:
     return float(datetime.fromtimestamp(real(*arguments)).replace(tzinfo=UTC).timestamp())  # noqa: DTZ006
-
-
-@pytest.fixture(autouse=True)
-def _without(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes out what DRBRIDGE_WITHOUT names; `each`: whatever guards the test at hand."""
-    asked, node = os.environ.get("DRBRIDGE_WITHOUT", ""), request.node.nodeid.split("[")[0]
-    for name, (test, take_out) in SAFEGUARDS.items():
-        if name == asked or (asked == "each" and test == node):
-            take_out(monkeypatch)

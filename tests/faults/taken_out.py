@@ -1,4 +1,4 @@
-"""Takes one safeguard out for a run of pytest, by its name in DRBRIDGE_TAKE_OUT: its test must fail then."""
+"""Takes safeguards out for a run of pytest: the one that DRBRIDGE_TAKE_OUT names, or `each`: that of each test."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import os
 import pytest
 
 TAKE_OUT = "DRBRIDGE_TAKE_OUT"
+EACH = "each"
 
 
 @pytest.fixture(autouse=True)
-def _without_a_safeguard(monkeypatch: pytest.MonkeyPatch) -> None:
-    if name := os.environ.get(TAKE_OUT):
+def _without_a_safeguard(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if asked := os.environ.get(TAKE_OUT):
         from tests.faults.safeguards import SAFEGUARDS
 
-        SAFEGUARDS[name].take_out(monkeypatch)
+        test = request.node.nodeid.split("[")[0]
+        for name, guard in SAFEGUARDS.items():
+            if asked in (name, EACH) and guard.test == test:
+                guard.take_out(monkeypatch)

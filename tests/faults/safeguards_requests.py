@@ -1,4 +1,4 @@
-"""How each safeguard is taken out of the running code, and the test that fails without it."""
+"""The safeguards of requests and of the ledger, the test that guards each, and how to take it out."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from sqlalchemy import Connection, select, update
 
-from drbridge.adapters import http, http_auth, s3_upload, sftp, sftp_session
+from drbridge.adapters import http, http_auth, s3_upload, sftp_session
 from drbridge.checks import unpack
-from drbridge.exchange import archive, cutting, outcomes, receive, sender, waiting
+from drbridge.exchange import archive, cutting, outcomes, receive, sender
 from drbridge.exchange.order import judged
-from drbridge.ledger import intakes, leases, parcels, queue, standings, targets
+from drbridge.ledger import leases, parcels, queue, standings, targets
 from drbridge.ledger.tables import leases as leases_table
 from drbridge.ledger.tables import parcels as parcels_table
 
@@ -96,30 +96,6 @@ def older_rows(patch: Patch) -> None:
     patch.setattr(cutting, "overtaken_lines", lambda *_: pl.Series("line", [], dtype=pl.UInt32))
 
 
-def quiet(patch: Patch) -> None:
-    """A file counts as whole at the first look."""
-    patch.setattr(waiting, "_is_quiet", lambda *_: True)
-
-
-def look_after_reading(patch: Patch) -> None:
-    """Nobody looks whether a file has changed while it was read."""
-
-    async def unchanged(_self: Any, _file: Any, before: Any) -> Any:
-        return before, before, ""
-
-    patch.setattr(sftp.SftpStore, "_look_again", unchanged)
-
-
-def known_content(patch: Patch) -> None:
-    """A file is known by its name, whatever is in it."""
-
-    def by_name(tx: Connection, source: str, name: str) -> Any:
-        return intakes.last_sighting(tx, source, name)
-
-    patch.setattr(waiting, "_is_known", lambda seen, entry: entry.name in seen)
-    patch.setattr(receive.intakes, "sighting", by_name)
-
-
 def free_name(patch: Patch) -> None:
     """Whatever lies under a name is overwritten."""
     patch.setattr(s3_upload.S3Upload, "_condition", lambda *_: {})
@@ -139,11 +115,6 @@ def last_name(patch: Patch) -> None:
 def threshold(patch: Patch) -> None:
     """However many rows of a file are bad, the others go."""
     patch.setattr(receive, "_refusal", lambda _desk, _flow, _noun, report: report.refusal)
-
-
-def hold(patch: Patch) -> None:
-    """A file of which every row is refused is ground through to its end."""
-    patch.setattr(sender.Sender, "_hold_hopeless", lambda *_: None)
 
 
 def circuit(patch: Patch) -> None:
@@ -207,9 +178,9 @@ def scrub(patch: Patch) -> None:
 
 
 LEDGER, FLOWS, FAULTS, STORES = "tests/unit/ledger", "tests/flows", "tests/faults", "tests/stores"
-AGAIN, CHANGING = f"{FLOWS}/test_run_again.py", f"{FAULTS}/test_files_changing.py"
+AGAIN = f"{FLOWS}/test_run_again.py"
 
-TESTS: dict[Callable[[Patch], None], str] = {
+_TESTS: dict[Callable[[Patch], None], str] = {
     fence: f"{LEDGER}/test_parcels.py::test_a_fenced_worker_settles_nothing",
     lease: f"{LEDGER}/test_leases.py::test_a_lane_has_one_holder",
     intent: f"{LEDGER}/test_parcels.py::test_a_claimed_parcel_is_not_given_twice",
@@ -218,13 +189,9 @@ TESTS: dict[Callable[[Patch], None], str] = {
     same_key: f"{FAULTS}/test_answers.py::test_what_gets_no_answer_is_in_doubt_and_takes_effect_once",
     superseding: f"{FLOWS}/test_message_exam.py::test_older_after_newer_is_superseded_without_a_call",
     older_rows: f"{AGAIN}::test_the_older_file_after_the_newer_one_changes_nothing_that_the_newer_said",
-    quiet: f"{CHANGING}::test_a_file_that_grows_between_two_looks_is_not_taken",
-    look_after_reading: f"{CHANGING}::test_a_file_that_changes_while_it_is_read_is_not_taken_and_goes_once_it_is_whole",
-    known_content: f"{FAULTS}/test_files_identity.py::test_the_same_name_with_other_content_is_another_file",
     free_name: f"{STORES}/test_exam.py::test_a_name_that_is_taken_is_not_overwritten",
     last_name: f"{AGAIN}::test_a_shared_file_keeps_its_name_until_both_flows_are_done",
     threshold: f"{FLOWS}/test_release_refused.py::test_a_refused_file_is_one_question_with_counts_and_codes",
-    hold: f"{FAULTS}/test_files_rows.py::test_a_file_of_which_every_row_is_refused_is_held_after_three_chunks",
     circuit: f"{LEDGER}/test_targets.py::test_five_failures_in_a_row_open_the_circuit",
     window: f"{FAULTS}/test_storms.py::test_nothing_goes_into_the_window_that_a_target_names",
     pace: f"{FAULTS}/test_pace.py::test_no_more_calls_a_second_than_the_owner_allows",
@@ -236,3 +203,5 @@ TESTS: dict[Callable[[Patch], None], str] = {
     unpacked_size: f"{FAULTS}/test_files_packed.py::test_a_bomb_is_refused_in_flat_memory",
     scrub: f"{FLOWS}/test_canaries.py::test_files_whose_rows_a_far_side_repeats",
 }
+
+SAFEGUARDS = {out.__name__.replace("_", " "): (test, out) for out, test in _TESTS.items()}
