@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.drbridge/pycache
 
-.PHONY: help setup demo stop test check docs bench-check bench-inbox bench-latency prove-airflow prove-stages fuzz schemathesis screenshots clean
+.PHONY: help setup demo stop test check docs bench-check bench-inbox bench-latency bench-trace prove prove-airflow prove-stages soak fuzz schemathesis screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ docs: setup ## writes the generated pages anew
 bench-check: setup ## the file check against pandas and pydantic, 5 million rows
 	$(BIN)/python bench/check.py
 
+prove: setup ## the promise under every fault: interleavings, kills, cuts, broken variants, safeguards; one table
+	$(BIN)/python -m tests.faults.prove
+
+soak: setup ## hours of days on a real Airflow with PostgreSQL, faults from a seed (SECONDS_OF_SOAK=7200, SEED=)
+	$(BIN)/python -m tests.faults.soak --seconds $(or $(SECONDS_OF_SOAK),7200) $(if $(SEED),--seed $(SEED))
+
 prove-stages: setup ## all 1,364 sequences of stage messages, through the ledger into DACS
 	DRBRIDGE_PROVE_STAGES=1 $(BIN)/python -m pytest -q tests/unit/contracts/test_stage_path.py tests/flows/test_stage_sequences.py
 
@@ -55,6 +61,9 @@ bench-inbox: setup ## messages stored and sent on, against a bare loop (MESSAGES
 
 bench-latency: setup ## from the POST of a stage status to its effect, on a running Airflow (SECONDS_OF_POSTS=300)
 	$(BIN)/python bench/latency.py --seconds $(or $(SECONDS_OF_POSTS),300)
+
+bench-trace: setup ## `drbridge trace` with ten million rows delivered (ROWS=10000000)
+	$(BIN)/python bench/trace.py --rows $(or $(ROWS),10000000)
 
 fuzz: setup ## the long run of the contract fuzz test (FUZZ_SECONDS=600)
 	DRBRIDGE_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(BIN)/python -m pytest -q tests/unit/checks -k fuzz
