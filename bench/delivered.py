@@ -119,7 +119,8 @@ def _energy(number: int, count: int) -> pl.DataFrame:
     begin = FIRST_DAY + timedelta(hours=12 * number)
     return _numbers(count).select(
         pl.lit(event(number)).alias("EventId"), pl.lit("Economic").alias("EventType"),
-        pl.lit("PRG-1").alias("ProgramId"), device(pl.col("n"))["point"].alias("SPId"), pl.lit(iso(begin)).alias("ActualStartTime"),
+        pl.lit("PRG-1").alias("ProgramId"), device(pl.col("n"))["point"].alias("SPId"),
+        pl.lit(iso(begin)).alias("ActualStartTime"),
         pl.lit(iso(begin + timedelta(hours=1))).alias("ActualEndTime"), pl.lit("900").alias("IntervalSize(Seconds)"),
         pl.lit("5").alias("TotalKwh"), pl.lit("1.0").alias("TotalKwhSavedForPeriod"),
         *(pl.lit("0.25").alias(f"KwhSaved{place}") for place in range(1, 5)),

@@ -80,6 +80,8 @@ class Fates:
 
     def _lines_overtaken(self, parcel: Row[Any] | None) -> frozenset[int]:
         """What a newer file overtook: in the sending they last travelled in, or in any when they travel no more."""
+        if not self._delivery.superseded_rows:
+            return frozenset()
         sendings = range(self._delivery.generation + 1) if parcel is None else [parcel.generation]
         return frozenset().union(*(self._overtaken_in(number) for number in sendings))
 
