@@ -1,13 +1,18 @@
-"""`python -m tests.faults.search [interleavings|variants|stateful]` prints its part of the proof's table."""
+"""`python -m tests.faults.search [interleavings|variants|chain|stateful]` prints its part of the proof's table."""
 
 from __future__ import annotations
 
 import sys
 
 from tests.faults.line import table
-from tests.faults.search import prove_interleavings, prove_variants
+from tests.faults.search import prove_chain, prove_interleavings, prove_stateful, prove_variants
 
-PARTS = {"interleavings": prove_interleavings, "variants": prove_variants}
+PARTS = {
+    "interleavings": prove_interleavings,
+    "variants": prove_variants,
+    "chain": prove_chain,
+    "stateful": prove_stateful,
+}
 
 
 def main(names: list[str]) -> int:

@@ -54,11 +54,13 @@ class Shared:
         self.ledger = Ledger(f"{url}?options={LOOK_HERE_FIRST.replace('=', '%3D')}")
         upgrade(self.ledger)
 
-    def empty(self) -> None:
+    @contextmanager
+    def emptied(self) -> Iterator[tuple[Shared, Time]]:
         """Nothing is left in it, and it is noon again."""
         names = ", ".join(table.name for table in metadata.sorted_tables)
         self.driver.cursor().execute(f"truncate {names} restart identity cascade")
         self.time.seconds = NOON
+        yield self, self.time
 
     def take(self) -> bytes:
         return repr([self.rows(f"select * from {name} order by 1") for name in KEPT]).encode()

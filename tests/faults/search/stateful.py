@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,6 +32,9 @@ STATUSES: tuple[Arrival, ...] = tuple(
 MESSAGES = {"resend": (CHANGES, ENROLLMENTS), "query": (STAGES, STATUSES), "park": (CHANGES, ENROLLMENTS)}
 
 
+Opened = Callable[[], AbstractContextManager[tuple[Book, Time]]]
+
+
 class Story(RuleBasedStateMachine):
     """Two workers and whatever may happen to them.
 
@@ -39,7 +42,7 @@ class Story(RuleBasedStateMachine):
         opened: gives an empty ledger and its clock.
     """
 
-    opened: Callable[[], tuple[Book, Time]]
+    opened: Opened
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +53,7 @@ class Story(RuleBasedStateMachine):
     @initialize(policy=st.sampled_from(sorted(MESSAGES)), first=st.integers(0, 5))
     def begins(self, policy: str, first: int) -> None:
         flow, every = MESSAGES[policy]
-        book, time = type(self).opened()
+        book, time = self.until_the_end.enter_context(type(self).opened())
         folder = Path(self.until_the_end.enter_context(TemporaryDirectory()))
         self.play = Play(begun_in(World("a story", policy, flow, every[first]), book, time, folder))
         self.state = self.play.first(WITHOUT_END)
@@ -115,13 +118,16 @@ class Story(RuleBasedStateMachine):
             self.until_the_end.close()
 
 
-def in_memory() -> tuple[Book, Time]:
+@contextmanager
+def in_memory() -> Iterator[tuple[Book, Time]]:
     """A ledger on SQLite."""
     time = Time()
-    return Memory(time), time
+    memory = Memory(time)
+    yield memory, time
+    memory.ledger.close()
 
 
-def tell(examples: int, opened: Callable[[], tuple[Book, Time]]) -> None:
+def tell(examples: int, opened: Opened) -> None:
     """Draws so many stories, the same ones each time.
 
     Raises:
