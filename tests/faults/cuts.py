@@ -161,15 +161,10 @@ def try_point(road: Road, proxy: Proxy, point: Point) -> Ended | None:
     return ended if struck else None
 
 
-def try_side(side: Side, powers: Sequence[int]) -> tuple[Line, list[str]]:
-    """Cuts one side at every point, on a sandbox of its own; says what went wrong."""
+def try_side(side: Side, box: Sandbox, folder: Path, powers: Iterable[int]) -> tuple[Line, list[str]]:
+    """Cuts one side at every point; says what went wrong."""
     tried, ends, told = Counter[str](), list[Ended](), list[str]()
-    with ExitStack() as stack:
-        stack.enter_context(redirect_stdout(StringIO()))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drbridge-cuts-")))
-        stack.enter_context(own_home(folder))
-        box = stack.enter_context(Sandbox(folder / "sandbox"))
-        road, proxy = stack.enter_context(cut_road(side, box, folder / "road"))
+    with redirect_stdout(StringIO()), cut_road(side, box, folder) as (road, proxy):
         for point in points(proxy, powers):
             if (ended := try_point(road, proxy, point)) is None:
                 continue
@@ -180,19 +175,27 @@ def try_side(side: Side, powers: Sequence[int]) -> tuple[Line, list[str]]:
     return line_of("cuts", f"{side}: {side.journey.name}", ends, note), told
 
 
+def try_part(number: int, powers: Sequence[int]) -> list[tuple[Line, list[str]]]:
+    """One worker's part: every second side, on a sandbox of its own."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drbridge-cuts-")))
+        stack.enter_context(own_home(folder))
+        box = stack.enter_context(Sandbox(folder / "sandbox"))
+        return [try_side(side, box, folder / side.name, powers) for side in SIDES[number::PROCESSES]]
+
+
 def prove_cuts(say: Callable[[str], None] = print, powers: Iterable[int] = POWERS) -> list[Line]:
-    """Cuts every side at every power of two of bytes, two sides at a time.
+    """Cuts every side at every power of two of bytes, in two processes with a sandbox each.
 
     Args:
         powers: of two; those beyond what a journey carries are left out.
     """
-    lines = []
+    say("cuts: at every power of two of bytes; this takes some minutes")
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for line, told in pool.map(try_side, SIDES, repeat(list(powers))):
-            for what in (*told, f"{line.fault}: {line.tried} cuts ({line.note})"):
-                say(what)
-            lines.append(line)
-    return lines
+        tried = [each for part in pool.map(try_part, range(PROCESSES), repeat(list(powers))) for each in part]
+    for what in (what for _, told in tried for what in told):
+        say(what)
+    return [line for line, _ in tried]
 
 
 if __name__ == "__main__":
