@@ -6,13 +6,17 @@ many bytes that went up or down; then the line is whole again and the schedule g
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import partial
+from io import StringIO
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -36,12 +40,12 @@ from tests.faults.journeys import (
     stages,
 )
 from tests.faults.line import Line, table
-from tests.faults.proxy import Cut, Fault, How, Proxy, Way, proxied
+from tests.faults.proxy import WAYS, Cut, Fault, How, Proxy, Way, proxied
 from tests.flows.conftest import connection_of
 
 HOWS: tuple[How, ...] = ("rst", "fin", "stall")
-WAYS: tuple[Way, ...] = ("up", "down")
 POWERS = range(31)
+PROCESSES = 2
 DEADLINE_SECONDS = 1.0
 SMALLEST_PART_BYTES = 5 << 20
 
@@ -76,18 +80,19 @@ SIDES = (
 
 @dataclass(frozen=True)
 class Point:
-    """Where a line is cut."""
+    """Where a line is cut, and whether it can be made anew at once or only when the run is over."""
 
     how: How
     way: Way
     after: int
+    lasts: bool
 
     def fault(self) -> Fault:
-        cut = Cut(self.how, self.after)
+        cut = Cut(self.how, self.after, lasts=self.lasts)
         return Fault(up=cut) if self.way == "up" else Fault(down=cut)
 
     def __str__(self) -> str:
-        return f"{self.how} after {self.after} bytes {self.way}"
+        return f"{self.how} after {self.after} bytes {self.way}{', for the whole run' if self.lasts else ''}"
 
 
 class Impatient(ConnectionsOutside):
@@ -134,9 +139,12 @@ def _by_way_of(connection: Connection, port: int) -> Connection:
 
 
 def points(proxy: Proxy, powers: Iterable[int]) -> list[Point]:
-    """Every power of two of the bytes that passed, each way, by each kind of cut."""
-    numbers = sorted({2**power for power in powers})
-    return [Point(how, way, after) for way in WAYS for after in numbers if after < proxy.passed[way] for how in HOWS]
+    """Every power of two of the bytes that passed, each way, by each kind of cut; every second one lasts."""
+    chosen = sorted(set(powers))
+    return [
+        Point(how, way, 2**power, lasts=(power + place) % 2 == 0)
+        for way in WAYS for power in chosen if 2**power < proxy.passed[way] for place, how in enumerate(HOWS)
+    ]  # fmt: skip
 
 
 def try_point(road: Road, proxy: Proxy, point: Point) -> Ended | None:
@@ -153,37 +161,41 @@ def try_point(road: Road, proxy: Proxy, point: Point) -> Ended | None:
     return ended if struck else None
 
 
-def try_side(side: Side, box: Sandbox, folder: Path, powers: Iterable[int], say: Callable[[str], None]) -> Line:
-    """Cuts one side at every point."""
-    with cut_road(side, box, folder) as (road, proxy):
-        tried = Counter[str]()
-        ends: list[Ended] = []
+def try_side(side: Side, box: Sandbox, folder: Path, powers: Iterable[int]) -> tuple[Line, list[str]]:
+    """Cuts one side at every point; says what went wrong."""
+    tried, ends, told = Counter[str](), list[Ended](), list[str]()
+    with redirect_stdout(StringIO()), cut_road(side, box, folder) as (road, proxy):
         for point in points(proxy, powers):
             if (ended := try_point(road, proxy, point)) is None:
                 continue
             tried[point.how] += 1
             ends.append(ended)
-            if ended.why:
-                say(f"{side}, {point}: {ended.why}")
+            told += [f"{side}, {point}: {ended.why}"] if ended.why else []
     note = ", ".join(f"{how} {tried[how]}" for how in HOWS)
-    return line_of("cuts", f"{side}: {side.journey.name}", ends, note)
+    return line_of("cuts", f"{side}: {side.journey.name}", ends, note), told
 
 
-def prove_cuts(say: Callable[[str], None] = print, powers: Iterable[int] = POWERS) -> list[Line]:
-    """Cuts every side at every power of two of bytes, on a sandbox of its own.
-
-    Args:
-        powers: of two; those beyond what a journey carries are left out.
-    """
-    chosen, lines = list(powers), []
+def try_part(number: int, powers: Sequence[int]) -> list[tuple[Line, list[str]]]:
+    """One worker's part: every second side, on a sandbox of its own."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drbridge-cuts-")))
         stack.enter_context(own_home(folder))
         box = stack.enter_context(Sandbox(folder / "sandbox"))
-        for number, side in enumerate(SIDES):
-            lines.append(try_side(side, box, folder / str(number), chosen, say))
-            say(f"{lines[-1].fault}: {lines[-1].tried} cuts ({lines[-1].note})")
-    return lines
+        return [try_side(side, box, folder / side.name, powers) for side in SIDES[number::PROCESSES]]
+
+
+def prove_cuts(say: Callable[[str], None] = print, powers: Iterable[int] = POWERS) -> list[Line]:
+    """Cuts every side at every power of two of bytes, in two processes with a sandbox each.
+
+    Args:
+        powers: of two; those beyond what a journey carries are left out.
+    """
+    say("cuts: at every power of two of bytes; this takes some minutes")
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        tried = [each for part in pool.map(try_part, range(PROCESSES), repeat(list(powers))) for each in part]
+    for what in (what for _, told in tried for what in told):
+        say(what)
+    return [line for line, _ in tried]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from drbridge_sandbox.children import free_ports
 
 Way = Literal["up", "down"]
 How = Literal["rst", "fin", "stall"]
+WAYS: tuple[Way, ...] = ("up", "down")
 CHUNK_BYTES = 64 << 10
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -36,11 +37,13 @@ class Cut:
             this way, and nobody is told.
         after: bytes that still go this way, counted over all connections since the fault was set or last struck.
         times: how many connections are cut; those that come later are left alone.
+        lasts: new connections are refused afterwards, until the fault is set anew.
     """
 
     how: How
     after: int = 0
     times: int = 1
+    lasts: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,13 +132,17 @@ class Proxy:
 
     async def _set(self, fault: Fault) -> None:
         self._fault, self.cuts = fault, 0
-        for way in ("up", "down"):
+        for way in WAYS:
             self.passed[way] = self._since_cut[way] = self._times[way] = 0
-        if fault.refuses and self._listener is not None:
+        if fault.refuses:
+            self._refuse()
+        elif self._listener is None:
+            self._listener = await asyncio.start_server(self._take, "127.0.0.1", self.port)
+
+    def _refuse(self) -> None:
+        if self._listener is not None:
             self._listener.close()
             self._listener = None
-        elif not fault.refuses and self._listener is None:
-            self._listener = await asyncio.start_server(self._take, "127.0.0.1", self.port)
 
     async def _drop(self) -> None:
         while self._lines:
@@ -182,6 +189,8 @@ class Proxy:
         self.cuts += 1
         self._times[way] += 1
         self._since_cut[way] = 0
+        if cut.lasts:
+            self._refuse()
         if cut.how == "stall":
             await line.is_over.wait()
         elif cut.how == "rst":

@@ -26,7 +26,7 @@ from drbridge.ports import Call, Connection, FileStore, Lost, Outside, RestTarge
 from drbridge_sandbox.sandbox import Sandbox
 from tests.conftest import needs_openssh
 from tests.faults.journeys import credits
-from tests.faults.proxy import Cut, Fault, Proxy, proxied
+from tests.faults.proxy import WAYS, Cut, Fault, How, Proxy, proxied
 from tests.flows import chain
 from tests.flows.conftest import box, connection_of, desk, sandbox, systems
 from tests.flows.control_records import record_of
@@ -124,11 +124,12 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cuts(line: Proxy, count: int) -> list[Fault]:
     """So many cuts at bytes by chance, of those that passed each way."""
-    dice, found = random.Random(20_260_714), list[Fault]()
-    for number in range(count):
-        how = ("rst", "fin")[number % 2]
-        found.append(Fault(up=Cut(how, dice.randrange(line.passed["up"]))))  # type: ignore[arg-type]
-        found.append(Fault(down=Cut(how, dice.randrange(line.passed["down"]))))  # type: ignore[arg-type]
+    dice = random.Random(20_260_714)
+    hows: tuple[How, ...] = ("rst", "fin")
+    found = []
+    for _ in range(count):
+        up, down = (Cut(dice.choice(hows), dice.randrange(line.passed[way]), lasts=True) for way in WAYS)
+        found += [Fault(up=up), Fault(down=down)]
     return found
 
 

@@ -118,6 +118,15 @@ def test_a_cut_strikes_as_often_as_it_is_told_and_counts_over_all_connections(pr
     assert proxy.cuts == 2
 
 
+def test_a_cut_that_lasts_keeps_new_connections_out_until_the_fault_is_over(proxy: Proxy) -> None:
+    proxy.fault = Fault(up=Cut("rst", 64, lasts=True))
+    assert ask(proxy)[1] == "ConnectionResetError"
+    with pytest.raises(ConnectionRefusedError):
+        ask(proxy)
+    proxy.fault = Fault()
+    assert ask(proxy) == (ANSWER, "whole")
+
+
 def test_a_delay_makes_every_chunk_late(proxy: Proxy) -> None:
     proxy.fault = Fault(delay=0.2)
     begun = time.monotonic()
@@ -143,7 +152,7 @@ def test_a_proxy_that_closes_leaves_nothing_open(server: Server) -> None:
     with proxied("127.0.0.1", server.port, Fault(down=Cut("stall"))) as proxy:
         client = socket.create_connection(("127.0.0.1", proxy.port), timeout=5.0)
         client.sendall(b"q")
-        while not server.got:
+        while not proxy.cuts:
             time.sleep(0.01)
     with client, pytest.raises(ConnectionResetError):
         client.recv(1)

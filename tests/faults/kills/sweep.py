@@ -13,9 +13,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from io import StringIO
 from pathlib import Path
 
 import httpx
@@ -194,7 +195,7 @@ class Shots:
 def prove_kills(say: Callable[[str], None] = print, every: int = EVERY) -> list[Line]:
     """Kills processes before every n-th call of each step of each route, in two processes with a sandbox each."""
     if not strace.is_installed():
-        return [Line("kills", str(route.journey.name), 0, note=strace.MISSING) for route in ROUTES]
+        return [Line("kills", str(route), 0, note=strace.MISSING) for route in ROUTES]
     say(f"kills: before every {every}. call; this takes some minutes")
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
         parts = [pool.submit(shoot_part, number, every) for number in range(PROCESSES)]
@@ -208,6 +209,7 @@ def shoot_part(number: int, every: int) -> list[Shots]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drbridge-kills-")))
         stack.enter_context(own_home(folder))
+        stack.enter_context(redirect_stdout(StringIO()))
         box = stack.enter_context(Sandbox(folder / "sandbox"))
         return [shots(Range(route, box, folder / str(place)), every, number) for place, route in enumerate(ROUTES)]
 
