@@ -219,6 +219,7 @@ SAFEGUARDS = (
     Safeguard("a token service in trouble is no mistake of ours", "token service fails in mid-batch",
               _put(http_auth, "NotSent", lambda text, _=None: http_auth.Misconfigured(text))),
     Safeguard("a refused login stops the lane", "login taken away in mid-batch", _always(Sender, "stop", "")),
+    Safeguard("a 5xx leaves it in doubt", "batch that is partly accepted and refused as a whole", _refused_5xx, "500"),
     Safeguard("a refused chunk is halved", "batch with bad rows", _UNSPLIT),
     Safeguard("a refused chunk is halved", "batch that is partly accepted and refused as a whole", _UNSPLIT, "400"),
     Safeguard("a refused chunk is halved", "items of a batch shuffled or forgotten in its answer", _UNSPLIT),
