@@ -77,7 +77,8 @@ def test_an_acknowledgement_that_overtakes_the_answer_to_its_request_ends_it_onc
     come(desk, ack(code, 0), noun=NOUN)
     send(desk, ACKS, NOW)
     send(desk, CHANGES, NOW)
-    answer(desk, CHANGES, NOW)
+    told = answer(desk, CHANGES, NOW)
+    assert (told.acked, told.rejected) == (1, 0), "what DACS knows already is done"
     assert state_in_dacs(box) == ENDS[code]
     assert states(desk) == {"ACKED": 2}
     assert changed_once(box.far("derms"), "enrollment_sync") == 1

@@ -27,10 +27,10 @@ MEGABYTE = 1 << 20
 
 
 class Impatient(ConnectionsOutside):
-    """The outside, with a second and a half for a request and its whole answer."""
+    """The outside, with two and a half seconds for a request and its whole answer."""
 
     def target(self, conn_id: str) -> RestTarget:
-        return HttpTarget(self._get_connection(conn_id), deadline=1.5)
+        return HttpTarget(self._get_connection(conn_id), deadline=2.5)
 
 
 @pytest.fixture(autouse=True)
