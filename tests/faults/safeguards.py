@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import safeguards_files, safeguards_requests
+from tests.faults import safeguards_files, safeguards_http, safeguards_requests
 from tests.faults.line import Line
 from tests.faults.taken_out import EACH, TAKE_OUT
 
@@ -29,43 +29,50 @@ class Safeguard:
     Attributes:
         test: pytest's name of the test that fails without it.
         take_out: takes it out of the running code.
+        case: part of the ids of those of the test's cases that fail; empty: all of them.
     """
 
     test: str
     take_out: Callable[[pytest.MonkeyPatch], None]
+    case: str = ""
+
+    def guards(self, node: str) -> bool:
+        """Whether a test, by pytest's name of it with its case, fails without it."""
+        name, _, case = node.partition("[")
+        return name == self.test and self.case in case
 
 
 SAFEGUARDS: Mapping[str, Safeguard] = {
-    name: Safeguard(*each)
-    for group in (safeguards_requests.SAFEGUARDS, safeguards_files.SAFEGUARDS)
-    for name, each in group.items()
+    **{name: Safeguard(*each) for name, each in safeguards_requests.SAFEGUARDS.items()},
+    **{name: Safeguard(*each) for name, each in safeguards_files.SAFEGUARDS.items()},
+    **{f"{each.name}: {each.fault}": Safeguard(each.test, each.out, each.case) for each in safeguards_http.SAFEGUARDS},
 }
 
 
 def prove_safeguards(names: Iterable[str] = SAFEGUARDS, say: Callable[[str], object] = print) -> list[Line]:
     """Runs the tests with all safeguards in place, when they must pass, and each without its own, when it must fail."""
-    wanted = {name: SAFEGUARDS[name].test for name in names}
-    broken, lines = _failures(wanted.values()), []
-    lines.append(
-        Line("safeguards", "all in place", len(set(wanted.values())), left_open=len(broken), note=", ".join(broken))
-    )
-    failed = _failures(wanted.values(), EACH)
-    for name, test in wanted.items():
-        say(f"without {name}: {test} {'fails' if test in failed else 'DOES NOT FAIL'}")
-        lines.append(Line("safeguards", f"without {name}", 1, caught=test if test in failed else ""))
+    wanted = {name: SAFEGUARDS[name] for name in names}
+    tests = {guard.test for guard in wanted.values()}
+    broken = _failures(tests)
+    lines = [Line("safeguards", "all in place", len(tests), left_open=len(broken), note=", ".join(sorted(broken)))]
+    failed = _failures(tests, EACH)
+    for name, guard in wanted.items():
+        is_caught = any(guard.guards(node) for node in failed)
+        say(f"without {name}: {guard.test} {'fails' if is_caught else 'DOES NOT FAIL'}")
+        lines.append(Line("safeguards", f"without {name}", 1, caught=guard.test if is_caught else ""))
     return lines
 
 
 def _failures(tests: Iterable[str], without: str = "") -> set[str]:
-    """The tests that fail; one that does not come so far, for an error before it, has not failed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=no", "-p", "no:cacheprovider", *sorted(set(tests))]
+    """The tests that fail, with their cases; one that does not come so far, for an error before it, has not failed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=no", "-p", "no:cacheprovider", *sorted(tests)]
     environment = os.environ | ({TAKE_OUT: without} if without else {})
     ran = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     if ran.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise RuntimeError(
             f"pytest could not run the tests of the safeguards:\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}"
         )
-    return {test.split("[")[0] for test in re.findall(r"^FAILED (\S+)", ran.stdout, re.MULTILINE)}
+    return set(re.findall(r"^FAILED (\S+(?: \S+)*?)(?: - .*)?$", ran.stdout, re.MULTILINE))
 
 
 if __name__ == "__main__":

@@ -105,10 +105,6 @@ def _refused_5xx(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sender, "judge", judge)
 
 
-async def _no_look(_self: Sender) -> None:
-    pass
-
-
 def _unfenced(patch: pytest.MonkeyPatch) -> None:
     def write(tx: Any, _lease: Any, group: Any) -> set[int]:
         outcome, ids = group[0].outcome, [each.claim.id for each in group]
@@ -195,12 +191,12 @@ SAFEGUARDS = (
     Safeguard("a connection on which something came unasked is left",
               "answer that is followed by what nobody asked for", _put(http, "_Connector", aiohttp.TCPConnector)),
     Safeguard("one more look at the lease before the wire", "paused past its lease, policies resend and park",
-              _put(Sender, "_look_at_lease", _no_look)),
+              _put(Sender, "_keep_lease", lambda _: None)),
     Safeguard("one more look at the lease before the wire", "paused past its lease, policy query",
-              _put(Sender, "_look_at_lease", _no_look)),
+              _put(Sender, "_keep_lease", lambda _: None)),
     Safeguard("a lease that ran out is ours while nobody took the lane",
               "paused past its lease, and nobody took the lane", _put(sender, "LEASE_NEEDED_SECONDS", 1_000.0)),
-    Safeguard("the database's clock, not ours", "frozen clock", _put(Sender, "_look_at_lease", _no_look)),
+    Safeguard("the database's clock, not ours", "frozen clock", _put(Sender, "_keep_lease", lambda _: None)),
     Safeguard("outcomes are fenced by state and epoch", "orphaned twin: it lives on, and is fenced", _unfenced),
     Safeguard("a commit that fails ends the run", "COMMIT lost, or its reply, before and after the wire", _swallowed,
               "before the wire-0-the commit"),

@@ -15,7 +15,6 @@ def _without_a_safeguard(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     if asked := os.environ.get(TAKE_OUT):
         from tests.faults.safeguards import SAFEGUARDS
 
-        test = request.node.nodeid.split("[")[0]
         for name, guard in SAFEGUARDS.items():
-            if asked in (name, EACH) and guard.test == test:
+            if asked in (name, EACH) and guard.guards(request.node.nodeid):
                 guard.take_out(monkeypatch)
