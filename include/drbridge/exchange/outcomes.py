@@ -27,6 +27,14 @@ NOT_BUILT = "not_built"
 LEFT_ALONE = "left_alone"  # kept back, for its target was seen in trouble
 LATER = "later"  # taken without a yes or no, which comes as a message of its own
 
+KEPT_BACK = Outcome(
+    ParcelState.PENDING, LEFT_ALONE, "not sent: its target was seen in trouble meanwhile", was_sent=False
+)
+STAGE_IS_MISSING = Outcome(
+    ParcelState.PENDING, "no_stage", "its stage is not scheduled there yet", wait_seconds=5.0, was_sent=False
+)
+LEASE_IS_SHORT = Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over", was_sent=False)
+
 
 def back_off(tries: int) -> float:
     """Seconds to wait before the next try: more with each, at most 15 minutes, and never the same for two workers."""

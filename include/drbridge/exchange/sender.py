@@ -19,10 +19,12 @@ from drbridge.exchange.notices import A_MESSAGE, AN_ANSWER, of_message
 from drbridge.exchange.operation import Operation
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.outcomes import (
+    KEPT_BACK,
     LATER,
-    LEFT_ALONE,
+    LEASE_IS_SHORT,
     LONGEST_WAIT_SECONDS,
     NOT_BUILT,
+    STAGE_IS_MISSING,
     judge,
     judge_asked,
     judge_failure,
@@ -48,13 +50,6 @@ LEASE_IS_FRESH_SECONDS = 1.0
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
-KEPT_BACK = Outcome(
-    ParcelState.PENDING, LEFT_ALONE, "not sent: its target was seen in trouble meanwhile", was_sent=False
-)
-STAGE_IS_MISSING = Outcome(
-    ParcelState.PENDING, "no_stage", "its stage is not scheduled there yet", wait_seconds=5.0, was_sent=False
-)
-LEASE_IS_SHORT = Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over", was_sent=False)
 NEXT_STEP = {
     ParcelState.PARKED: "ask the other side whether it has it; if not, trigger the flow with file = this number and "
     "resend = unknown",
