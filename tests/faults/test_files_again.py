@@ -45,14 +45,13 @@ def tries(desk: Desk, outcome: str = "%") -> int:
 
 
 def overlapping(desk: Desk, way: Way) -> None:
-    """Two backfills that share a day, at once, each by a worker of its own, and each cleared once."""
+    """Two backfills that share a day, at once, each by a worker of its own."""
     works = [backfill(11, 13), backfill(12, 14)]
+    desks = [replace(desk, worker=f"worker {number}") for number in range(2)]
     with ThreadPoolExecutor(2) as workers:
-        for _ in range(2):
-            desks = [replace(desk, worker=f"worker {number}") for number in range(2)]
-            running = [workers.submit(states, each, way, work) for each, work in zip(desks, works, strict=True)]
-            for each in running:
-                each.result()
+        running = [workers.submit(states, each, way, work) for each, work in zip(desks, works, strict=True)]
+    for each in running:
+        each.result()
 
 
 def came_once(desk: Desk, box: Sandbox, way: Way) -> bool:
@@ -67,7 +66,8 @@ def test_overlapping_backfills_of_settled_days_send_nothing(desk: Desk, box: San
         box.drop(way.url, name, data)
     assert set(states(desk, way).values()) == {"settled"}
     before = tries(desk)
-    overlapping(desk, way)
+    for _ in range(2):
+        overlapping(desk, way)
     assert tries(desk) == before
     assert came_once(desk, box, way)
 

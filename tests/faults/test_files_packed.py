@@ -22,7 +22,7 @@ from tests.unit.good_rows import GOOD, csv_of
 
 EVERY = 64
 MOST_MEGABYTES = 120
-BOMB_BYTES = 128 << 20
+BOMB_BYTES = 96 << 20
 
 
 def zipped(data: bytes) -> bytes:
