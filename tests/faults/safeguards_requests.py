@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from drbridge.adapters import http, http_auth, s3_upload, sftp_session
-from drbridge.checks import unpack
 from drbridge.exchange import archive, cutting, outcomes, receive, sender
 from drbridge.exchange.order import judged
 from drbridge.ledger import leases, parcels, queue, standings, targets
@@ -167,11 +166,6 @@ def one_try(patch: Patch) -> None:
     patch.setattr(sftp_session._Login, "_take_password", lambda login: login._password)
 
 
-def unpacked_size(patch: Patch) -> None:
-    """An archive may grow to any size."""
-    patch.setattr(unpack, "_bounded", lambda chunks, _: chunks)
-
-
 def scrub(patch: Patch) -> None:
     """What another system says is kept with all that it repeats of a row."""
     patch.setattr(sender, "scrubbed", lambda text, *_: text)
@@ -200,7 +194,6 @@ _TESTS: dict[Callable[[Patch], None], str] = {
     no_redirect: f"{FAULTS}/test_answers.py::test_a_redirect_is_not_followed_and_stops_the_endpoint",
     short_answers: f"{STORES}/test_http.py::test_an_answer_of_five_megabytes_is_read_and_a_larger_one_means_lost",
     one_try: f"{STORES}/test_rude.py::test_a_wrong_password_is_tried_exactly_once",
-    unpacked_size: f"{FAULTS}/test_files_packed.py::test_a_bomb_is_refused_in_flat_memory",
     scrub: f"{FLOWS}/test_canaries.py::test_files_whose_rows_a_far_side_repeats",
 }
 
