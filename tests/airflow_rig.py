@@ -75,9 +75,16 @@ class Rig:
 
 
 @contextmanager
-def rig(folder: Path, **env: str) -> Iterator[Rig]:
-    """Starts everything, and ends everything whatever happens."""
-    ledger = Ledger(f"sqlite:///{folder}/ledger.db")
+def rig(
+    folder: Path, *, ledger_url: str = "", processes: type[AirflowProcesses] = AirflowProcesses, **env: str
+) -> Iterator[Rig]:
+    """Starts everything, and ends everything whatever happens.
+
+    Args:
+        ledger_url: of its database; SQLite in the folder if it is not said.
+        processes: how Airflow is run.
+    """
+    ledger = Ledger(ledger_url or f"sqlite:///{folder}/ledger.db")
     sandbox = Sandbox(folder / "sandbox")
     settings = {
         **sandbox.env(),
@@ -87,7 +94,7 @@ def rig(folder: Path, **env: str) -> Iterator[Rig]:
         "DRBRIDGE_LOOK_SECONDS": "2",
         **env,
     }
-    airflow = AirflowProcesses(folder / "airflow", ROOT / "dags", ROOT / "plugins", settings)
+    airflow = processes(folder / "airflow", ROOT / "dags", ROOT / "plugins", settings)
     try:
         airflow.start()
         sandbox.start()

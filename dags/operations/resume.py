@@ -19,6 +19,6 @@ with DAG(
     doc_md=__doc__,
     tags=["operations"],
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
-    **FLOW_SETTINGS | {"max_active_runs": 1},
+    **FLOW_SETTINGS,
 ):
     WakeDueFlows(task_id="wake_due_flows")

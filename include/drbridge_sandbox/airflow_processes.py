@@ -179,7 +179,12 @@ class AirflowProcesses:
 
     def processes(self) -> list[int]:
         """All living processes of this Airflow."""
-        return _of_session(int((self.home / SESSION_FILE).read_text(encoding="utf-8")), self.home)
+        return _of_session(self.session, self.home)
+
+    @property
+    def session(self) -> int:
+        """The id of its session, which is that of its first process."""
+        return int((self.home / SESSION_FILE).read_text(encoding="utf-8"))
 
     def restart(self) -> None:
         """Starts everything anew on what is left, as an operator or a supervisor would."""

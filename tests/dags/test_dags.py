@@ -77,9 +77,9 @@ def test_a_flow_has_its_title_tags_form_and_limits(flow: Any, dags: dict[str, An
     assert all(task.retry_policy for task in dag.tasks)
 
 
-def test_resume_runs_alone_and_tries_again_by_cause_as_the_flows_do(dags: dict[str, Any]) -> None:
+def test_resume_goes_on_beside_a_run_that_died_and_tries_again_by_cause_as_the_flows_do(dags: dict[str, Any]) -> None:
     resume = dags["resume"]
-    assert (resume.max_active_runs, resume.catchup) == (1, False)
+    assert (resume.max_active_runs, resume.catchup) == (3, False)
     assert {type(task.retry_policy).__name__ for task in resume.tasks} == {"ByCause"}
 
 

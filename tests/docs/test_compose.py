@@ -39,6 +39,10 @@ def test_the_database_is_prepared_and_nothing_else() -> None:
     assert all("prepare" in each["depends_on"] for name, each in OURS.items() if not name.startswith(("prep", "sandb")))
 
 
+def test_the_database_ends_transactions_in_which_nothing_happens() -> None:
+    assert "idle_in_transaction_session_timeout=60s" in COMPOSE["services"]["postgres"]["command"]
+
+
 def test_the_sandbox_is_a_profile_and_is_reached_by_its_name() -> None:
     in_profile = {name for name, each in OURS.items() if "sandbox" in each.get("profiles", [])}
     assert in_profile == {"sandbox", "sandbox-connections"}

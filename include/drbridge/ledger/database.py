@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Float, Table, create_engine, event, l
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -27,6 +28,8 @@ PATIENCE = {
     "tcp_user_timeout": 30_000,
 }  # fmt: skip
 """PostgreSQL's host may vanish without a word: a watcher or a caller must not wait for it for hours."""
+LONGEST_PAUSE_SECONDS = 120
+"""A worker may freeze, or its host vanish, in mid-transaction: what it has locked is free again after this."""
 
 
 def home() -> Path:
@@ -122,10 +125,12 @@ def _make_engine(url: str) -> Engine:
         )  # fmt: skip
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         parsed, connect_args=PATIENCE, pool_pre_ping=True, pool_size=4, isolation_level="READ COMMITTED",
         hide_parameters=True,
     )  # fmt: skip
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
 
 
 def _make_folder(database: str | None) -> None:
@@ -140,6 +145,13 @@ def _make_folder(database: str | None) -> None:
             detail=str(error.strerror),
             fix="point DRBRIDGE_HOME or DRBRIDGE_LEDGER_URL at a folder that this user may write to",
         ) from error
+
+
+def _prepare_postgresql(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{LONGEST_PAUSE_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 def _prepare_sqlite(connection: object, _record: object) -> None:

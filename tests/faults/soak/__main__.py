@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from random import SystemRandom
 
-from tests.faults.soak.report import write
+from tests.faults.soak.report import commit, write
 from tests.faults.soak.rounds import Round, live
 from tests.faults.soak.stage import CHECKOUT, Stage, say, until_done
 
@@ -26,8 +26,14 @@ def main() -> int:
     asked = parser.parse_args()
     say(f"seed {asked.seed}, {asked.seconds} s")
     stop: list[int] = []
+
+    def end_soon(number: int, _: object) -> None:
+        stop.append(number)
+        say(f"{signal.Signals(number).name}: the round in hand is the last one")
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: stop.append(number))
+        signal.signal(number, end_soon)
+    begun_with = commit()
     stage, rounds = Stage(CHECKOUT / ".drbridge" / "soak"), list[Round]()
     try:
         stage.set_up()
@@ -35,7 +41,7 @@ def main() -> int:
         while not stop and time.monotonic() - started < asked.seconds:
             rounds.append(live(stage, len(rounds) + 1, asked.seed))
             say(str(rounds[-1]))
-            write(asked.report, rounds, asked.seed, time.monotonic() - started, asked.seconds)
+            write(asked.report, rounds, asked.seed, time.monotonic() - started, asked.seconds, begun_with)
             until_done(stage.forget_the_day)
     finally:
         stage.tear_down()

@@ -12,6 +12,7 @@ from drbridge_sandbox.children import free_ports
 from tests.postgres import find_binaries
 
 DATABASES = ("airflow", "ledger")
+IDLE = "idle_in_transaction_session_timeout=60s"  # as docker-compose.yaml has it
 
 
 class Cluster:
@@ -40,7 +41,8 @@ class Cluster:
 
     def start(self) -> None:
         """Starts it, and returns when it takes connections."""
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=200"
+        settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=''", "max_connections=200", IDLE)
+        options = " ".join([f"-p {self.port}", *(f"-c {each}" for each in settings)])
         self._control("-w", "-l", str(self._root / "log"), "-o", options, "start")
 
     def cut_power(self) -> None:

@@ -109,7 +109,7 @@ def begin(fault: Fault, stage: Stage) -> bool:
     elif fault.kind == "revoked":
         stage.box.far("derms").revoke_tokens()
     elif fault.kind == "reply":
-        stage.box.far(fault.target).fault(**_setting(fault))
+        stage.box.far(fault.target).fault(**setting(fault))
     else:
         fault.hit = _victims(stage, fault.target)
         _signal(fault.hit, SIGSTOP if fault.kind == "SIGSTOP" else SIGKILL)
@@ -127,7 +127,8 @@ def end(fault: Fault, stage: Stage) -> None:
         _signal(fault.hit, SIGCONT)
 
 
-def _setting(fault: Fault) -> dict[str, Any]:
+def setting(fault: Fault) -> dict[str, Any]:
+    """How the dial of a service is turned for it."""
     if fault.detail.isdigit():
         return {"name": "status", "status": int(fault.detail), "retry_after": fault.wait, "times": fault.times}
     more: dict[str, dict[str, Any]] = {

@@ -21,8 +21,10 @@ class Play:
     """A day that is lived in a thread of its own, while faults hit what is around it.
 
     Attributes:
-        last_post_at: when the last message was taken, on the monotonic clock.
+        waits: of the customers' files and of each act, when it was posted and when its effects were there, on the
+            monotonic clock.
         unfinished: what an act still lacked when nobody waited for it any longer.
+        stopped: nobody waits for it any longer.
     """
 
     def __init__(self, stage: Stage, number: int, seed: int, devices: int, day: date) -> None:
@@ -30,7 +32,7 @@ class Play:
         self.day = make_day(seed, devices, day, self.root)
         self.messages = make_messages(self.day)
         self.started, self.since = time.monotonic(), time.time()
-        self.last_post_at = self.started
+        self.waits: list[tuple[float, float]] = []
         self.unfinished: list[str] = []
         self.stopped = False
         airflow = stage.airflow
@@ -46,7 +48,6 @@ class Play:
             say(f"  {time.monotonic() - self.started:4.0f} s  {act.title}: {len(act.posts)} messages")
             act.prepare(self.stage.box)
             self._inbox.post(act.posts)
-            self.last_post_at = time.monotonic()
             if not self._wait(act.title, partial(self._missing, act), compares=bool(act.deleted)):
                 return
             act.end(self.stage.box)
@@ -66,8 +67,7 @@ class Play:
 
     def _wait(self, what: str, left_of: Callable[[], list[str]], *, compares: bool = False) -> bool:
         """Waits until nothing is left; a day that is compressed has its nightly comparison every minute."""
-        compared_at = 0.0
-        left = [what]
+        posted_at, compared_at, left = time.monotonic(), 0.0, [what]
         while left and not self.stopped:
             if compares and time.monotonic() - compared_at > COMPARE_EVERY_SECONDS:
                 until_done(self.stage.compare_aggregators)
@@ -78,4 +78,5 @@ class Play:
             except Exception as error:
                 left = [f"{what}: {error!r}"]
         self.unfinished = left
+        self.waits.append((posted_at, time.monotonic()))
         return not left

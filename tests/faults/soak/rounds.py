@@ -19,6 +19,7 @@ FIRST_DAY = date(2026, 10, 1)
 DEVICES = (200, 400)
 STORM_SECONDS = 240
 WHOLE_WITHIN_SECONDS = 300.0
+GIVE_UP_AFTER_SECONDS = 1_500.0
 LOOK_EVERY_SECONDS = 3.0
 SECOND_LOOK_AFTER_SECONDS = 10.0
 
@@ -30,9 +31,10 @@ class Round:
     Attributes:
         faults: kind and target of each, and in words with its moment.
         ends: how many parcels ended in which state.
-        whole_after: seconds after the last fault was over and the last message posted; None: not within the limit.
+        whole_after: the longest time, in seconds, that an act or the end of the day took to be whole after it was
+            posted and the last fault was over; None: that never came.
         seconds: that the whole round took.
-        megabytes: of memory that Airflow's processes took at its end.
+        megabytes: of memory that Airflow's processes took at its end, and that the workers of killed schedulers took.
     """
 
     number: int
@@ -45,18 +47,18 @@ class Round:
     verdict: Verdict = field(default_factory=Verdict)
     whole_after: float | None = None
     seconds: float = 0.0
-    megabytes: float = 0.0
+    megabytes: tuple[float, float] = (0.0, 0.0)
 
     @property
     def good(self) -> bool:
-        return self.whole_after is not None and self.verdict.good
+        return self.whole_after is not None and self.whole_after <= WHOLE_WITHIN_SECONDS and self.verdict.good
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {kind}" for kind, count in self.verdict.counts.items()) or "nothing lost or twice"
         whole = "NOT WHOLE" if self.whole_after is None else f"whole after {self.whole_after:.0f} s"
         return (
             f"round {self.number}: {self.day}, {len(self.faults)} faults, {self.rows} rows, {self.effects} effects, "
-            f"{counts}, {whole}, {self.seconds:.0f} s, {self.megabytes:.0f} MB"
+            f"{counts}, {whole}, {self.seconds:.0f} s, {self.megabytes[0]:.0f} MB"
         )
 
 
@@ -90,20 +92,21 @@ def _run(play: Play, troubles: Verdict) -> None:
 
 
 def _until_whole(stage: Stage, play: Play, storm: Storm, player: Thread) -> float | None:
-    """Carries the faults, then waits until nothing differs; returns how long that took after the last of them."""
+    """Carries the faults, then waits until nothing differs; returns the longest time that anything took."""
     looked_at = 0.0
     while True:
         storm.step()
         time.sleep(0.3)
         if storm.over_at is None:
             continue
-        now, calm_since = time.monotonic(), max(storm.over_at, play.last_post_at)
+        now, over_at = time.monotonic(), storm.over_at
         if not player.is_alive() and now - looked_at > LOOK_EVERY_SECONDS:
             left, looked_at = _differences(stage, play), now
             if not left:
-                return now - calm_since
-            say(f"  {now - play.started:4.0f} s  left: {some(left, 2)}")
-        if now - calm_since > WHOLE_WITHIN_SECONDS:
+                last_post_at = max((posted for posted, _ in play.waits), default=play.started)
+                return max(done - max(over_at, posted) for posted, done in [*play.waits, (last_post_at, now)])
+            say(f"  {now - play.started:4.0f} s  left: {some(left, 2):.300}")
+        if now - over_at > GIVE_UP_AFTER_SECONDS:
             play.stopped = True
             player.join(60)
             return None

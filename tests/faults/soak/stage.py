@@ -15,6 +15,7 @@ from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
 from drbridge.systems import DEFAULT_FILE, load
 from drbridge_sandbox.airflow_processes import AirflowProcesses, end_former
+from drbridge_sandbox.children import descendants
 from drbridge_sandbox.day import Day
 from drbridge_sandbox.pidbook import PidBook
 from drbridge_sandbox.places import FOLDERS
@@ -103,14 +104,14 @@ class Stage:
                     for name in place.names():
                         place.remove(name)
 
-    def megabytes(self) -> float:
-        """What all of Airflow's processes take of memory, what they share counted once."""
-        kilobytes = 0
-        for pid in self.airflow.processes():
-            with suppress(OSError, ValueError, IndexError):
-                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
-                kilobytes += int(rollup.partition("\nPss:")[2].split()[0])
-        return kilobytes / 1024
+    def megabytes(self) -> tuple[float, float]:
+        """Memory that Airflow's processes take (PSS), and that workers take which a killed scheduler left behind."""
+        running = set(descendants(self.airflow.session))
+        every = self.airflow.processes()
+        return (
+            sum(_megabytes(pid) for pid in every if pid in running),
+            sum(_megabytes(pid) for pid in every if pid not in running),
+        )
 
     def tear_down(self) -> None:
         """Ends everything."""
@@ -118,6 +119,13 @@ class Stage:
         self.box.stop()
         self.ledger.close()
         self.cluster.remove()
+
+
+def _megabytes(pid: int) -> float:
+    with suppress(OSError, IndexError):
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+        return int(rollup.partition("\nPss:")[2].split()[0]) / 1024
+    return 0.0
 
 
 def until_done(act: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> None:

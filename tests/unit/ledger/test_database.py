@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from drbridge.errors import Misconfigured, Unreachable
+from drbridge.ledger import database
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
+
+LOCK = text("LOCK TABLE leases IN ACCESS EXCLUSIVE MODE")
 
 
 @pytest.mark.parametrize(
@@ -57,3 +61,22 @@ def test_a_database_host_that_says_nothing_is_given_up_within_seconds() -> None:
         with pytest.raises(Unreachable, match="does not answer"):
             upgrade(Ledger(f"postgresql+psycopg2://drbridge:x@127.0.0.1:{silent.getsockname()[1]}/ledger"))
         assert time.monotonic() - began < 15
+
+
+def test_a_worker_that_freezes_in_a_transaction_holds_nobody_up_for_long(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LONGEST_PAUSE_SECONDS", 1)
+    frozen, other = Ledger(postgres_url), Ledger(postgres_url)
+    upgrade(frozen)
+    with frozen.engine.connect() as stuck:
+        stuck.execute(LOCK)
+        with other.write() as tx:
+            tx.execute(text("SET LOCAL lock_timeout = '20s'"))
+            tx.execute(LOCK)
+        with pytest.raises(OperationalError):
+            stuck.execute(text("SELECT 1"))
+    with frozen.read() as tx:
+        assert tx.execute(text("SELECT 1")).scalar_one() == 1
+    frozen.close()
+    other.close()
