@@ -24,7 +24,6 @@ def test_no_story_breaks_an_invariant_on_postgresql() -> None:
         tell(ON_POSTGRESQL, book.emptied)
 
 
-@pytest.mark.parametrize("name", ["key forgotten on failure", "no fence"])
-def test_a_story_catches_the_protocol_without_one_safeguard(name: str) -> None:
-    with without(name), pytest.raises(Violation):
+def test_a_story_catches_workers_without_a_fence() -> None:
+    with without("no fence"), pytest.raises(Violation):
         tell(UNTIL_CAUGHT, in_memory)
