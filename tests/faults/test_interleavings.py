@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from drbridge.ledger import leases
-from tests.faults.search.catalogue import PLANS, SLOW, STEPS, WITNESSES, Plan
+from tests.faults.search.catalogue import PLANS, SLOW, STEPS, WITNESSES
 from tests.faults.search.explore import Search, follow
 from tests.faults.search.invariants import Violation
 from tests.faults.search.play import Play
@@ -16,13 +16,13 @@ from tests.faults.search.worlds import begun
 from tests.faults.variants import without
 
 DEPTH, TROUBLES = 6, 1
-EVERY_PLAN = [pytest.param(plan, id=f"{policy}: {plan.world.name}") for policy in PLANS for plan in PLANS[policy][:-1]]
+WORLDS = {f"{policy}: {plan.world.name}": plan.world for policy in PLANS for plan in PLANS[policy]}
 A_CLAIMS = ("A acquires", "A takes over", "A turns")
 
 
-@pytest.mark.parametrize("plan", EVERY_PLAN)
-def test_no_schedule_of_six_steps_breaks_an_invariant(plan: Plan) -> None:
-    with by_hand(), begun(plan.world) as world:
+@pytest.mark.parametrize("name", WORLDS)
+def test_no_schedule_of_six_steps_breaks_an_invariant(name: str) -> None:
+    with by_hand(), begun(WORLDS[name]) as world:
         assert Search(world, DEPTH, TROUBLES, DEPTH).run().schedules > 40
 
 

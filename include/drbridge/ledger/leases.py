@@ -11,6 +11,7 @@ from drbridge.ledger.database import Tx, clock, insert_if_new
 from drbridge.ledger.tables import leases
 
 LEASE_SECONDS = 90.0
+LEEWAY_SECONDS = 5.0
 RENEW_AFTER_SECONDS = 10.0  # a holder looks every 15 s: at any moment there is time left for a whole request
 
 
@@ -37,12 +38,16 @@ class Fenced(Interrupted):
 
 
 def acquire(tx: Tx, lane: str, holder: str, seconds: float = LEASE_SECONDS) -> Lease | None:
-    """Takes the lane if it is free or expired; None when another worker holds it."""
+    """Takes the lane if it is free or expired; None when another worker holds it.
+
+    One that would last for longer than any lease is left over from before the database's clock was set back.
+    """
     now = clock(tx)
+    is_over = or_(leases.c.expires_at <= now, leases.c.expires_at > now + LEASE_SECONDS + LEEWAY_SECONDS)
     insert_if_new(tx, leases, lane=lane, holder="", epoch=0, expires_at=0.0)
     taken = tx.execute(
         update(leases)
-        .where(leases.c.lane == lane, or_(leases.c.expires_at <= now, leases.c.holder == holder))
+        .where(leases.c.lane == lane, or_(is_over, leases.c.holder == holder))
         .values(holder=holder, epoch=leases.c.epoch + 1, expires_at=now + seconds)
         .returning(leases.c.epoch)
     ).first()

@@ -25,8 +25,8 @@ from drbridge.ledger.tables import (
 )
 
 AT_ONCE = 200
-LEASE_OF_A_FILE = "% > % > %"
-"""A relayed file is a lane of its own; the lanes of flows are few, and keep their epochs."""
+LEASES_OF_FILES = ("% > % > %", "take %")
+"""Each file is a lane of its own while it is taken or relayed; the lanes of flows are few, and keep their epochs."""
 
 
 def empty_messages(tx: Tx, before: float) -> int:
@@ -76,10 +76,11 @@ def forget_standings(tx: Tx, before: float) -> int:
 def forget_looks(tx: Tx, before: float) -> int:
     """Forgets what looks at sources saw, which files runs were given, and leases of files long gone."""
     moves = exists().where(deliveries.c.lane == leases.c.lane, deliveries.c.state.not_in(SETTLED))
+    of_files = or_(*(leases.c.lane.like(pattern) for pattern in LEASES_OF_FILES))
     stale = (
         delete(looks).where(looks.c.since_at < before),
         delete(given_files).where(given_files.c.given_at < before),
-        delete(leases).where(leases.c.lane.like(LEASE_OF_A_FILE), leases.c.expires_at < before, ~moves),
+        delete(leases).where(of_files, leases.c.expires_at < before, ~moves),
     )
     return sum(tx.execute(each).rowcount for each in stale)
 

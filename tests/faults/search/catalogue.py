@@ -55,16 +55,16 @@ ANSWER = World("an answer", "resend", CHANGES, changes(OLDER), answers=True)
 
 PLANS: dict[str, tuple[Plan, ...]] = {
     "resend": (
-        Plan(_versions("resend"), 12, 3), Plan(_late("resend"), 10, 2), Plan(_two("resend"), 10, 2),
-        Plan(_file("resend"), 10, 2), Plan(SPLIT, 10, 3), Plan(ANSWER, 10, 3), Plan(_versions("resend"), 16, 3, 16),
+        Plan(_versions("resend"), 11, 3), Plan(_versions("resend"), 13, 3, 13), Plan(_late("resend"), 9, 2),
+        Plan(_two("resend"), 9, 2), Plan(_file("resend"), 9, 2), Plan(SPLIT, 9, 3), Plan(ANSWER, 9, 3),
     ),
     "query": (
-        Plan(STEPS, 12, 3), Plan(TWO_STAGES, 10, 2), Plan(OUT_OF_ORDER, 10, 2), Plan(SLOW, 13, 2, 13),
-        Plan(STEPS, 16, 3, 16),
+        Plan(STEPS, 11, 3), Plan(STEPS, 13, 3, 13), Plan(SLOW, 13, 2, 13), Plan(TWO_STAGES, 9, 2),
+        Plan(OUT_OF_ORDER, 9, 2),
     ),
     "park": (
-        Plan(_versions("park"), 12, 3), Plan(_late("park"), 10, 2), Plan(_two("park"), 10, 2),
-        Plan(_file("park"), 10, 2), Plan(_versions("park"), 16, 3, 16),
+        Plan(_versions("park"), 11, 3), Plan(_versions("park"), 13, 3, 13), Plan(_late("park"), 9, 2),
+        Plan(_two("park"), 9, 2), Plan(_file("park"), 9, 2),
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A chain of files, killed at every step: at each end of a transaction, at each call of a store or target."""
+"""A chain of files, killed wherever a transaction begins or ends, and before each call of a store or target."""
 
 from __future__ import annotations
 

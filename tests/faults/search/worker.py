@@ -89,8 +89,8 @@ class Worker:
         return Worker(self.name, self.starts)
 
     def anew(self) -> Worker:
-        """It may begin once more."""
-        return replace(self, starts=self.starts + 1)
+        """It may begin once more, if it does nothing now."""
+        return self if self.starts or self.stage != "idle" else replace(self, starts=1)
 
     def acquires(self, place: Place) -> Worker:
         name = f"{self.name}{self.starts}{place.time.seconds}"

@@ -108,3 +108,11 @@ def test_six_processes_that_read_then_write_lose_no_update(ledger: Ledger, tmp_p
         assert worker.exitcode == 0
     with ledger.read() as tx:
         assert tx.execute(select(leases_table.c.epoch).where(leases_table.c.lane == "counter")).scalar() == 241
+
+
+def test_a_lease_from_before_the_clock_was_set_back_is_over(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        leases.acquire(tx, "lane", "a worker that is gone")
+        tx.execute(update(leases_table).values(expires_at=leases_table.c.expires_at + 3_600.0))
+    with ledger.write() as tx:
+        assert leases.acquire(tx, "lane", "the next one") is not None

@@ -145,10 +145,15 @@ def test_leases_go_of_files_that_are_done_never_those_of_flows(ledger: Ledger) -
     with ledger.write() as tx:
         file(tx, "done", LONG_AGO)
         file(tx, "open", None)
-        for lane in (relay_lane_of("flow", "to", "done"), relay_lane_of("flow", "to", "open"), "flow > to"):
+        of_files = (
+            relay_lane_of("flow", "to", "done"),
+            "take sftp://dacs/out/a.csv",
+            relay_lane_of("flow", "to", "open"),
+        )
+        for lane in (*of_files, "flow > to"):
             assert leases.acquire(tx, lane, "worker")
         assert retention.forget_looks(tx, BEFORE) == 0, "they are held"
         tx.execute(update(leases_table).values(expires_at=clock(tx) - 10))
         now = tx.execute(select(clock(tx))).scalar_one()
-        assert retention.forget_looks(tx, now) == 1
+        assert retention.forget_looks(tx, now) == 2
         assert set(tx.execute(select(leases_table.c.lane)).scalars()) == {"flow > to > open", "flow > to"}
