@@ -226,10 +226,15 @@ class Road:
         ]
         desk.ledger.close()
         return Ended(
-            lost=any(key not in left.effects for key in self.model.effects) or _missing(self.model, left),
+            lost=any(key not in left.effects for key in self.model.effects) or self._is_missing(left),
             duplicated=any(count > self.model.times.get(key, 0) for key, count in again.times.items()),
             torn=bool(torn), left_open=bool(why), why="; ".join(why),
         )  # fmt: skip
+
+    def _is_missing(self, left: Left) -> bool:
+        """Whether something is not where it was to go."""
+        target = self.journey.target
+        return bool(target) and not left.files[target].keys() >= self.model.files[target].keys()
 
     def torn(self) -> str:
         """Names that bear other bytes than they should, at this moment."""
@@ -238,10 +243,6 @@ class Road:
             whole[self.journey.source] |= self.journey.files
         found = ((url, name, data) for url in whole for name, data in _visible(self.box, url).items())
         return ", ".join(f"{url}/{name} is torn" for url, name, data in found if whole[url].get(name) != data)
-
-
-def _missing(model: Left, left: Left) -> bool:
-    return any(set(model.files[url]) - set(left.files[url]) for url in model.files)
 
 
 def _differences(expected: Left, found: Left) -> list[str]:

@@ -11,7 +11,7 @@ from drbridge_sandbox.sandbox import Sandbox
 from tests.faults.journeys import Ended
 from tests.faults.kills import strace
 from tests.faults.kills.runner import ACCEPT
-from tests.faults.kills.sweep import ROUTES, Range, Route
+from tests.faults.kills.sweep import ROUTES, Kill, Range, Route
 from tests.flows.conftest import sandbox
 
 __all__ = ["sandbox"]
@@ -24,7 +24,8 @@ def test_a_process_that_is_killed_loses_nothing_and_doubles_nothing(
     route: Route, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     where = Range(route, sandbox, tmp_path)
-    some = random.Random(f"20260714 {route}").sample(where.kills(1), 3)
+    first_write = Kill(route.steps[0], "pwrite64", 1)
+    some = [first_write, *random.Random(f"20260714 {route}").sample(where.kills(1), 2)]
     ends = {str(kill): where.shoot(kill) for kill in some}
     assert set(ends.values()) <= {Ended(), None}, ends
     assert Ended() in ends.values(), "not one process was killed"
