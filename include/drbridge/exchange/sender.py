@@ -281,7 +281,7 @@ class Sender:
             return call
         if self.operation.enveloped and waits_for_stage(self.desk, claim.file_name, claim.at - claim.opened_at):
             return STAGE_IS_MISSING
-        if self._lease_is_short:
+        if self._lease_is_short():
             return LEASE_IS_SHORT
         try:
             if (ill := await self._ill(target, claim)) is not None:
@@ -290,7 +290,7 @@ class Sender:
                 known = judge_asked(await target.call(self.requests.question(claim)), claim, self.operation)
                 if known is not None:
                     return known
-                if self._lease_is_short:
+                if self._lease_is_short():
                     return LEASE_IS_SHORT
             reply = await target.call(call)
         except (NotSent, Lost) as error:
@@ -304,7 +304,6 @@ class Sender:
             return outcome
         return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
 
-    @property
     def _lease_is_short(self) -> bool:
         """Whether what is sent now might still act when another worker has the lane."""
         return self.lease_ends - self.desk.clock.monotonic() < LEASE_NEEDED_SECONDS
