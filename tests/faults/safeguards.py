@@ -65,7 +65,7 @@ def prove_safeguards(names: Iterable[str] = SAFEGUARDS, say: Callable[[str], obj
 
 def _failures(tests: Iterable[str], without: str = "") -> set[str]:
     """The tests that fail, with their cases; one that does not come so far, for an error before it, has not failed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=no", "-p", "no:cacheprovider", *sorted(tests)]
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", "--tb=no", "-n", "2", "--dist", "loadfile", *sorted(tests)]
     environment = os.environ | ({TAKE_OUT: without} if without else {})
     ran = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     if ran.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
