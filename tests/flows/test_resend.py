@@ -227,6 +227,15 @@ def test_killed_between_the_renaming_and_its_note_the_next_archive_notes_it(
     assert states(lenient(desk), SCORE_FLOW) == {"SDCSE_9_00.csv": "settled"}
 
 
+def test_killed_between_the_renaming_and_its_note_the_next_run_notes_it_though_the_file_is_listed_no_more(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.drop(SCORES, "SDCSE_9_00.csv", BAD_SCORE)
+    kill_before_the_note(desk, SCORE_FLOW, monkeypatch)
+    assert states(desk, SCORE_FLOW) == {"SDCSE_9_00.csv": "refused"}
+    assert states(desk, SCORE_FLOW) == {}, "it is noted"
+
+
 def test_killed_between_the_renaming_and_its_note_a_resend_finds_the_file(
     desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

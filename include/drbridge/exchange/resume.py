@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.mail import flows_with_mail, may_be_called
+from drbridge.exchange.waiting import NAMELESS_FOR_SECONDS
 from drbridge.ledger import intakes, leases
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import OLDEST_FIRST
@@ -15,7 +16,6 @@ from drbridge.systems import Systems
 
 LOOK_AT_LEAST_EVERY_SECONDS = 900.0
 NAMED_WITHIN_SECONDS = 20.0
-NAMELESS_FOR_SECONDS = 600.0
 
 
 def due_flows(desk: Desk) -> list[tuple[str, str]]:

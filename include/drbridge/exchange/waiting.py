@@ -17,7 +17,7 @@ from drbridge.exchange.gone import SOURCE_GONE, set_aside, told
 from drbridge.exchange.turns import behind, without_record
 from drbridge.exchange.work import Work
 from drbridge.ledger import intakes, runs
-from drbridge.ledger.database import Tx
+from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.intakes import Fingerprint
 from drbridge.ledger.states import MOVING, SETTLED, DeliveryState, ParcelState
 from drbridge.ledger.tables import deliveries, parcels, sightings
@@ -27,6 +27,7 @@ from drbridge.systems import Flow
 
 MOST_FILES = 200
 LEFT_TO_ANOTHER_RUN_SECONDS = 45.0
+NAMELESS_FOR_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
     ranks = ([*left.moving, *left.settled, *begin], left.halted)
     names = [each.name for rank in ranks for each in sorted(rank, key=by_age)]
     put_away = _settled_in_window(desk, flow, work) if work.settled_too else []
-    names = list(dict.fromkeys([*names, *gone, *put_away]))
+    unnamed = [name for name in _unnamed(desk, flow, entries) if work.wants_name(name)]
+    names = list(dict.fromkeys([*names, *gone, *unnamed, *put_away]))
     looked_at = len(new.quiet) + len(new.unquiet) + len(new.unreadable) + len(new.behind)
     return Look(
         ready=tuple(names[:MOST_FILES]),
@@ -119,7 +121,7 @@ def look(desk: Desk, flow_name: str, work: Work) -> Look:
         left=len(names[MOST_FILES:]) + len(unknown) - looked_at,
         unreadable=tuple(new.unreadable),
         gone=tuple(told(flow, name) for name in gone),
-        settled=frozenset(entry.name for entry in left.settled),
+        settled=frozenset([*(entry.name for entry in left.settled), *unnamed]),
         behind=(*new.behind, *behind_others.values()),
     )
 
@@ -266,6 +268,26 @@ def _is_quiet(desk: Desk, flow: Flow, store: FileStore, entry: Entry) -> bool:
     seen = Fingerprint(entry.name, entry.size, entry.mtime, store.ends_hash(entry.name, entry.size))
     with desk.ledger.write() as tx:
         return intakes.seconds_unchanged(tx, flow.source, seen) >= desk.systems.site.quiet_seconds
+
+
+def _unnamed(desk: Desk, flow: Flow, entries: Sequence[Entry]) -> list[str]:
+    """Files settled lately that are not there under their names, and of which nobody noted a last one.
+
+    The worker that renamed the source was lost before it noted that; or somebody took the file away.
+    """
+    newer = sightings.alias()
+    of_newer = (newer.c.intake_id == sightings.c.intake_id, newer.c.source == flow.source, newer.c.id > sightings.c.id)
+    with desk.ledger.read() as tx:
+        lately = deliveries.c.ended_at > clock(tx) - NAMELESS_FOR_SECONDS
+        names = tx.execute(
+            select(sightings.c.name)
+            .distinct()
+            .join_from(sightings, deliveries, sightings.c.intake_id == deliveries.c.intake_id)
+            .where(sightings.c.source == flow.source, sightings.c.renamed_at.is_(None))
+            .where(~select(newer.c.id).where(*of_newer).exists())
+            .where(deliveries.c.flow == flow.name, deliveries.c.state.in_(SETTLED), lately)
+        ).scalars()
+        return sorted(set(names) - {entry.name for entry in entries})
 
 
 def _settled_in_window(desk: Desk, flow: Flow, work: Work) -> list[str]:
