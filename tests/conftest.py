@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from drbridge.exchange.desk import Desk
+from drbridge.systems import DEFAULT_FILE, Systems, load
 from drbridge_sandbox.children import free_ports
 from drbridge_sandbox.content_server import SSHD, ContentServer
 from drbridge_sandbox.object_store import ObjectStore
+from drbridge_sandbox.sandbox import Sandbox
+from tests import postgres
 from tests.faults.taken_out import _without_a_safeguard
+from tests.flows.conftest import desk_of
 
 __all__ = ["_without_a_safeguard"]
 
@@ -49,3 +54,46 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
     with ObjectStore(tmp_path_factory.mktemp("objects"), free_ports(1)[0], "access", "secret-key") as store:
         store.create_bucket("drbridge")
         yield store
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def systems() -> Systems:
+    """systems.toml as shipped, but files count as quiet at once."""
+    shipped = load(DEFAULT_FILE)
+    return shipped.model_copy(update={"site": shipped.site.model_copy(update={"quiet_seconds": 0.0})})
+
+
+@pytest.fixture
+def box(sandbox: Sandbox, systems: Systems) -> Sandbox:
+    """The sandbox, swept clean."""
+    for system in sandbox.services:
+        sandbox.far(system).reset()
+    places = {url for flow in systems.flows.values() for url in flow.places}
+    urls = {store.url for store in systems.stores.values()} | places
+    for url in urls | {f"{url}/rejects" for url in urls}:
+        place = sandbox.place(url)
+        for name in place.names():
+            place.remove(name)
+    return sandbox
+
+
+@pytest.fixture
+def desk(box: Sandbox, systems: Systems, tmp_path: Path) -> Iterator[Desk]:
+    made = desk_of(box, systems, tmp_path)
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL cluster of our own."""
+    if postgres.find_binaries() is None:
+        pytest.skip("PostgreSQL is not installed here")
+    with postgres.cluster() as url:
+        yield url

@@ -17,10 +17,7 @@ from tests.faults import rude_sftp
 from tests.faults.gate import Gate
 from tests.faults.rude_sftp import Rudeness
 from tests.faults.ways import RELAYED, TAKEN, Way, connected
-from tests.flows.conftest import box, desk, sandbox, systems
 from tests.stores.places import BUCKET
-
-__all__ = ["box", "desk", "sandbox", "systems"]
 
 
 @pytest.fixture(params=[TAKEN, RELAYED], ids=["taken", "relayed"])

@@ -28,7 +28,6 @@ from tests.faults.sending import CHANGES, ENROLL, changed_once, free_the_lanes, 
 from tests.flows.test_message_order import change
 from tests.flows.test_trouble import with_endpoint
 from tests.inbox.serving import STATUS, served, status
-from tests.unit.conftest import postgres_url  # noqa: F401
 
 LOST = {"the commit": Fault(up=Cut("rst")), "its reply": Fault(down=Cut("rst"))}
 
@@ -39,14 +38,14 @@ def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def line(postgres_url: str) -> Iterator[Proxy]:  # noqa: F811
+def line(postgres_url: str) -> Iterator[Proxy]:
     """The line to PostgreSQL."""
     with proxied("127.0.0.1", make_url(postgres_url).port or 0) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def desk(desk: Desk, line: Proxy, postgres_url: str) -> Iterator[Desk]:  # noqa: F811
+def desk(desk: Desk, line: Proxy, postgres_url: str) -> Iterator[Desk]:
     """The desk, its ledger on PostgreSQL behind that line."""
     direct, behind = Ledger(postgres_url), make_url(postgres_url).set(port=line.port)
     upgrade(direct)

@@ -10,9 +10,7 @@ import pytest
 from drbridge_sandbox.sandbox import Sandbox
 from tests.faults.cuts import SIDES, Side, cut_road, points, try_point
 from tests.faults.journeys import Ended
-from tests.flows.conftest import sandbox
 
-__all__ = ["sandbox"]
 SLICE = [side for side in SIDES if not side.name.endswith(("of a source", "in parts"))]
 
 

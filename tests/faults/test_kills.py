@@ -12,9 +12,7 @@ from tests.faults.journeys import Ended
 from tests.faults.kills import strace
 from tests.faults.kills.runner import ACCEPT
 from tests.faults.kills.sweep import ROUTES, Kill, Range, Route
-from tests.flows.conftest import sandbox
 
-__all__ = ["sandbox"]
 SLICE = [Route(route.journey, [step]) for route, step in zip(ROUTES, ("put in place", "send", ACCEPT), strict=True)]
 
 

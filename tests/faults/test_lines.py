@@ -28,12 +28,12 @@ from tests.conftest import needs_openssh
 from tests.faults.journeys import credits
 from tests.faults.proxy import WAYS, Cut, Fault, How, Proxy, proxied
 from tests.flows import chain
-from tests.flows.conftest import box, connection_of, desk, sandbox, systems
+from tests.flows.conftest import connection_of
 from tests.flows.control_records import record_of
 from tests.stores.conftest import asyncssh_server
 from tests.stores.places import SftpPlace, sftp_place
 
-__all__ = ["asyncssh_server", "box", "desk", "sandbox", "systems"]
+__all__ = ["asyncssh_server"]
 
 LISTING = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: 158\r\n\r\n"

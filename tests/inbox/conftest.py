@@ -11,7 +11,7 @@ from drbridge.inbox.reading import Limits
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
 from tests.inbox.serving import Inbox, desk_of, served
-from tests.unit.conftest import ledger, postgres_url  # noqa: F401  both databases, as for the ledger
+from tests.unit.conftest import ledger  # noqa: F401  both databases, as for the ledger
 
 
 @pytest.fixture

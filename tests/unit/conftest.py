@@ -11,15 +11,6 @@ from sqlalchemy import text
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
 from drbridge.ledger.tables import metadata
-from tests import postgres
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    if postgres.find_binaries() is None:
-        pytest.skip("PostgreSQL is not installed here")
-    with postgres.cluster() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
