@@ -15,7 +15,7 @@ from sqlalchemy import update
 from drbridge.errors import Interrupted, NotKnownThere
 from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.housekeeping import sweep
+from drbridge.exchange.housekeeping import Swept, sweep
 from drbridge.exchange.results import result_of
 from drbridge.exchange.send import answer, send
 from drbridge.exchange.work import Work
@@ -62,12 +62,12 @@ def test_a_fresh_installation_has_nothing_to_delete(desk: Desk) -> None:
 
 
 def test_what_was_staged_goes_after_its_days_and_the_facts_stay(scored: Desk) -> None:
-    assert sweep(in_days(scored, 89)).in_words == ""
+    assert sweep(in_days(scored, 89)) == Swept(looks=1), "the lease under which it was taken"
     assert len(staged(scored)) == 1
     assert sweep(in_days(scored, 91)).folders == 1
     assert staged(scored) == []
     assert books(scored)[f"{SCORE.name} > derms_device_score"].acked == 5
-    assert acts(scored) == [("housekeeping", "delete")]
+    assert acts(scored) == [("housekeeping", "delete")] * 2
 
 
 def test_rows_that_are_asked_for_after_their_time_are_not_sent_and_say_so(scored: Desk, box: Sandbox) -> None:
