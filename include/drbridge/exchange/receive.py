@@ -17,7 +17,7 @@ from drbridge.checks import FileCheck, FileReport, Limits
 from drbridge.contracts import CONTRACTS, Contract
 from drbridge.contracts.contract import stamp_in
 from drbridge.contracts.control_record import ControlRecord
-from drbridge.errors import BadInput
+from drbridge.errors import BadInput, Unstable
 from drbridge.exchange.acks import owe_answer, settle, withdraw_answer
 from drbridge.exchange.again import resend_parcels
 from drbridge.exchange.cutting import Age, cut
@@ -298,11 +298,16 @@ def _plan(
 
 
 def fingerprint(store: FileStore, name: str) -> Fingerprint | None:
-    """A quick look at a file: size, mtime and both ends; None when it is not there."""
+    """A quick look at a file: size, mtime and both ends; None when it is not there, or goes away meanwhile."""
     entry = store.stat(name)
     if entry is None:
         return None
-    return Fingerprint(name, entry.size, entry.mtime, store.ends_hash(name, entry.size))
+    try:
+        return Fingerprint(name, entry.size, entry.mtime, store.ends_hash(name, entry.size))
+    except Unstable:
+        if store.stat(name) is None:
+            return None
+        raise
 
 
 def known_intake(desk: Desk, source: str, name: str, seen: Fingerprint | None) -> Row[Any] | None:
