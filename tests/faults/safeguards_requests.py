@@ -185,7 +185,7 @@ _TESTS: dict[Callable[[Patch], None], str] = {
     older_rows: f"{AGAIN}::test_the_older_file_after_the_newer_one_changes_nothing_that_the_newer_said",
     free_name: f"{STORES}/test_exam.py::test_a_name_that_is_taken_is_not_overwritten",
     last_name: f"{AGAIN}::test_a_shared_file_keeps_its_name_until_both_flows_are_done",
-    threshold: f"{FLOWS}/test_release_refused.py::test_a_refused_file_is_one_question_with_counts_and_codes",
+    threshold: f"{AGAIN}::test_a_refused_file_ends_as_error_and_is_judged_anew_when_it_gets_its_name_back",
     circuit: f"{LEDGER}/test_targets.py::test_five_failures_in_a_row_open_the_circuit",
     window: f"{FAULTS}/test_storms.py::test_nothing_goes_into_the_window_that_a_target_names",
     pace: f"{FAULTS}/test_pace.py::test_no_more_calls_a_second_than_the_owner_allows",
