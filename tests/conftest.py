@@ -16,7 +16,7 @@ from drbridge_sandbox.object_store import ObjectStore
 from drbridge_sandbox.sandbox import Sandbox
 from tests import postgres
 from tests.faults.taken_out import _without_a_safeguard
-from tests.flows.conftest import desk_of
+from tests.flows.conftest import desk_of, sweep
 
 __all__ = ["_without_a_safeguard"]
 
@@ -72,14 +72,7 @@ def systems() -> Systems:
 @pytest.fixture
 def box(sandbox: Sandbox, systems: Systems) -> Sandbox:
     """The sandbox, swept clean."""
-    for system in sandbox.services:
-        sandbox.far(system).reset()
-    places = {url for flow in systems.flows.values() for url in flow.places}
-    urls = {store.url for store in systems.stores.values()} | places
-    for url in urls | {f"{url}/rejects" for url in urls}:
-        place = sandbox.place(url)
-        for name in place.names():
-            place.remove(name)
+    sweep(sandbox, systems)
     return sandbox
 
 

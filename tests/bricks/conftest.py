@@ -14,14 +14,9 @@ import pytest
 from drbridge.systems import DEFAULT_FILE, load
 from drbridge_airflow.desk import clear_desk
 from drbridge_sandbox.sandbox import Sandbox
+from tests.flows.conftest import sweep
 
 assert airflow_settings
-
-
-@pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
 
 
 @pytest.fixture
@@ -46,15 +41,7 @@ def box(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configure: Callable[..., None]
 ) -> Iterator[Sandbox]:
     """The sandbox, swept clean, and a worker that has connections to it."""
-    for system in sandbox.services:
-        sandbox.far(system).reset()
-    systems = load(DEFAULT_FILE)
-    places = {url for flow in systems.flows.values() for url in flow.places}
-    urls = {store.url for store in systems.stores.values()} | places
-    for url in urls | {f"{url}/rejects" for url in urls}:
-        place = sandbox.place(url)
-        for name in place.names():
-            place.remove(name)
+    sweep(sandbox, load(DEFAULT_FILE))
     for name, value in sandbox.env().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DRBRIDGE_HOME", str(tmp_path))

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import http.client
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -19,11 +16,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from drbridge.ports import Connection
+from tests.faults.passing_on import OF_THE_LINE, XML, Answer, PassingOn, refusal, standing_before
 
 Kind = Literal["ignores", "refuses"]
 CONDITIONS = ("if-none-match", "if-match")
-NOT_KNOWN = b"<?xml version='1.0'?><Error><Code>NotImplemented</Code><Message>no conditions</Message></Error>"
-NOT_PASSED_ON = {*CONDITIONS, "authorization", "connection", "content-length", "x-amz-date", "expect"}
+NOT_PASSED_ON = {*CONDITIONS, *OF_THE_LINE, "authorization", "host", "x-amz-date"}
 
 
 @dataclass
@@ -47,65 +44,29 @@ def serving(real: Connection, kind: Kind) -> Iterator[PlainStore]:
     """Runs such a store before the one behind the connection."""
     store = PlainStore(kind, real)
     handler = type("Handler", (_Handler,), {"store": store, "real": real})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    store.connection = replace(
-        real, extra={**real.extra, "endpoint_url": f"http://127.0.0.1:{server.server_address[1]}"}
-    )
-    try:
+    with standing_before(real, handler) as store.connection:
         yield store
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(PassingOn):
     """Passes a request on, signed anew: the signature it came with covers the condition, too."""
 
     store: PlainStore
     real: Connection
-    protocol_version = "HTTP/1.1"
 
-    def _pass_on(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def replied(self, body: bytes) -> Answer:
         if self.command in ("PUT", "POST"):
             conditional = any(name in self.headers for name in CONDITIONS)
             if conditional:
                 self.store.dropped.append(self.path)
             if conditional and self.store.kind == "refuses":
-                return self._answer(501, [("Content-Type", "application/xml")], NOT_KNOWN)
+                return 501, XML, refusal("NotImplemented", "no conditions")
             self.store.before_write(self.command, self.path)
-        return self._answer(*self._asked(body))
+        return self._signed_anew(body)
 
-    def _asked(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _signed_anew(self, body: bytes) -> Answer:
         there = urlsplit(str(self.real.extra["endpoint_url"]))
-        kept = {name: value for name, value in self.headers.items() if name.lower() not in NOT_PASSED_ON | {"host"}}
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in NOT_PASSED_ON}
         request = AWSRequest(self.command, f"{there.scheme}://{there.netloc}{self.path}", data=body, headers=kept)
         S3SigV4Auth(Credentials(self.real.login, self.real.password), "s3", "us-east-1").add_auth(request)
-        upstream = http.client.HTTPConnection(there.netloc, timeout=60)
-        try:
-            headers = {**dict(request.headers.items()), "Content-Length": str(len(body))}
-            upstream.request(self.command, self.path, body, headers)
-            reply = upstream.getresponse()
-            return reply.status, reply.getheaders(), reply.read()
-        finally:
-            upstream.close()
-
-    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in ("connection", "transfer-encoding", "content-length"):
-                self.send_header(name, value)
-        length = next((value for name, value in headers if name.lower() == "content-length"), str(len(body)))
-        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        return self.asked(there.netloc, [("Host", there.netloc), *request.headers.items()], body)

@@ -4,51 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
-from typing import Any
 
-import aiohttp
 import polars as pl
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from drbridge.adapters import http, http_auth, s3_upload, sftp_session
-from drbridge.exchange import archive, cutting, outcomes, receive, sender
-from drbridge.exchange.order import judged
-from drbridge.ledger import leases, parcels, queue, standings, targets
-from drbridge.ledger.tables import leases as leases_table
+from drbridge.exchange import cutting, outcomes, receive, sender
+from drbridge.ledger import leases, parcels, targets
 from drbridge.ledger.tables import parcels as parcels_table
+from tests.faults import variants
 
 Patch = pytest.MonkeyPatch
-
-
-def fence(patch: Patch) -> None:
-    """Outcomes of a worker that has lost its lane are written as if it had it."""
-    write = parcels._write
-
-    def unfenced(tx: Connection, lease: leases.Lease, group: Any) -> set[int]:
-        mine = parcels_table.c.id == group[0].claim.id
-        return write(
-            tx, replace(lease, epoch=tx.execute(select(parcels_table.c.epoch).where(mine)).scalar_one()), group
-        )
-
-    patch.setattr(parcels, "_write", unfenced)
-
-
-def lease(patch: Patch) -> None:
-    """Whoever comes gets the lane, whoever has it."""
-    acquire = leases.acquire
-
-    def always(tx: Connection, lane: str, *given: Any, **named: Any) -> leases.Lease | None:
-        tx.execute(update(leases_table).where(leases_table.c.lane == lane).values(expires_at=0.0))
-        return acquire(tx, lane, *given, **named)
-
-    patch.setattr(leases, "acquire", always)
-
-
-def intent(patch: Patch) -> None:
-    """Nothing is written down before it goes on the wire."""
-    patch.setattr(queue, "_take", lambda tx, _, look: [queue._as_claim(row) for row in tx.execute(look).all()])
 
 
 def doubt(patch: Patch) -> None:
@@ -61,35 +28,6 @@ def doubt(patch: Patch) -> None:
     patch.setattr(parcels, "doubt_older_epochs", never_went)
 
 
-def last_look(patch: Patch) -> None:
-    """The lease is not looked at again before the wire."""
-
-    async def long_enough(_: sender.Sender) -> bool:
-        return False
-
-    patch.setattr(sender.Sender, "_lease_is_short", long_enough)
-
-
-def same_key(patch: Patch) -> None:
-    """A request has another key each time it is built."""
-    keys = iter(range(10**9))
-    patch.setattr(queue, "_as_claim", _with_new_key(queue._as_claim, keys.__next__))
-
-
-def _with_new_key(
-    as_claim: Callable[[Any], parcels.Claim], number: Callable[[], int]
-) -> Callable[[Any], parcels.Claim]:
-    return lambda row: replace(as_claim(row), key=f"{number():064d}")
-
-
-def superseding(patch: Patch) -> None:
-    """Nobody looks whether the other side has something newer of an entity."""
-    patch.setattr("drbridge.exchange.lineup.judged", lambda tx, seal, lane, claims: [
-        replace(each, decided=None, reaches="") for each in judged(tx, seal, lane, claims)
-    ])  # fmt: skip
-    patch.setattr(standings, "of", lambda *_: {})
-
-
 def older_rows(patch: Patch) -> None:
     """Rows of an older file go though a newer one has settled them."""
     patch.setattr(cutting, "overtaken_lines", lambda *_: pl.Series("line", [], dtype=pl.UInt32))
@@ -98,17 +36,6 @@ def older_rows(patch: Patch) -> None:
 def free_name(patch: Patch) -> None:
     """Whatever lies under a name is overwritten."""
     patch.setattr(s3_upload.S3Upload, "_condition", lambda *_: {})
-
-
-def last_name(patch: Patch) -> None:
-    """A source gets its last name as soon as one flow is done with it."""
-    book_of = archive._book
-
-    def too_early(*given: Any) -> Any:
-        book = book_of(*given)
-        return None if book is None else replace(book, unsettled=set())
-
-    patch.setattr(archive, "_book", too_early)
 
 
 def threshold(patch: Patch) -> None:
@@ -148,14 +75,6 @@ def deadline(patch: Patch) -> None:
     patch.setattr(http.asyncio, "timeout", lambda _: nullcontext())
 
 
-def no_redirect(patch: Patch) -> None:
-    """A redirect is followed."""
-    request = aiohttp.ClientSession.request
-    patch.setattr(
-        aiohttp.ClientSession, "request", lambda *given, **named: request(*given, **named | {"allow_redirects": True})
-    )
-
-
 def short_answers(patch: Patch) -> None:
     """An answer is read however long it is."""
     patch.setattr(http, "LARGEST_REPLY_BYTES", 1 << 40)
@@ -172,26 +91,24 @@ def scrub(patch: Patch) -> None:
 
 
 LEDGER, FLOWS, FAULTS, STORES = "tests/unit/ledger", "tests/flows", "tests/faults", "tests/stores"
-AGAIN = f"{FLOWS}/test_run_again.py"
+AGAIN, ANSWERS = f"{FLOWS}/test_run_again.py", f"{FAULTS}/test_answers.py"
 
 _TESTS: dict[Callable[[Patch], None], str] = {
-    fence: f"{LEDGER}/test_parcels.py::test_a_fenced_worker_settles_nothing",
-    lease: f"{LEDGER}/test_leases.py::test_a_lane_has_one_holder",
-    intent: f"{LEDGER}/test_parcels.py::test_a_claimed_parcel_is_not_given_twice",
+    variants.no_fence: f"{LEDGER}/test_parcels.py::test_a_fenced_worker_settles_nothing",
+    variants.no_lease: f"{LEDGER}/test_leases.py::test_a_lane_has_one_holder",
+    variants.no_intent: f"{LEDGER}/test_parcels.py::test_a_claimed_parcel_is_not_given_twice",
     doubt: f"{LEDGER}/test_parcels.py::test_what_a_lost_worker_had_under_way_is_in_doubt_and_goes_first",
-    last_look: f"{FAULTS}/test_pauses.py::test_a_clock_that_stood_still_hides_no_lost_lease",
-    same_key: f"{FAULTS}/test_answers.py::test_what_gets_no_answer_is_in_doubt_and_takes_effect_once",
-    superseding: f"{FLOWS}/test_message_exam.py::test_older_after_newer_is_superseded_without_a_call",
+    variants.key_forgotten_on_failure: f"{ANSWERS}::test_what_gets_no_answer_is_in_doubt_and_takes_effect_once",
+    variants.no_superseding: f"{FLOWS}/test_message_exam.py::test_older_after_newer_is_superseded_without_a_call",
     older_rows: f"{AGAIN}::test_the_older_file_after_the_newer_one_changes_nothing_that_the_newer_said",
     free_name: f"{STORES}/test_exam.py::test_a_name_that_is_taken_is_not_overwritten",
-    last_name: f"{AGAIN}::test_a_shared_file_keeps_its_name_until_both_flows_are_done",
+    variants.source_renamed_too_early: f"{AGAIN}::test_a_shared_file_keeps_its_name_until_both_flows_are_done",
     threshold: f"{AGAIN}::test_a_refused_file_ends_as_error_and_is_judged_anew_when_it_gets_its_name_back",
     circuit: f"{LEDGER}/test_targets.py::test_five_failures_in_a_row_open_the_circuit",
     window: f"{FAULTS}/test_storms.py::test_nothing_goes_into_the_window_that_a_target_names",
     pace: f"{FAULTS}/test_pace.py::test_no_more_calls_a_second_than_the_owner_allows",
     one_fetch: f"{STORES}/test_http.py::test_eight_callers_fetch_one_token",
     deadline: f"{STORES}/test_http.py::test_an_answer_that_drips_means_lost_at_the_deadline",
-    no_redirect: f"{FAULTS}/test_answers.py::test_a_redirect_is_not_followed_and_stops_the_endpoint",
     short_answers: f"{STORES}/test_http.py::test_an_answer_of_five_megabytes_is_read_and_a_larger_one_means_lost",
     one_try: f"{STORES}/test_rude.py::test_a_wrong_password_is_tried_exactly_once",
     scrub: f"{FLOWS}/test_canaries.py::test_files_whose_rows_a_far_side_repeats",

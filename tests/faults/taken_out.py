@@ -1,4 +1,4 @@
-"""Takes safeguards out for a run of pytest: the one that DRBRIDGE_TAKE_OUT names, or `each`: that of each test."""
+"""Takes safeguards out for a run of pytest: those that DRBRIDGE_TAKE_OUT names, one a line, each for its own test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import pytest
 
 TAKE_OUT = "DRBRIDGE_TAKE_OUT"
-EACH = "each"
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +14,6 @@ def _without_a_safeguard(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     if asked := os.environ.get(TAKE_OUT):
         from tests.faults.safeguards import SAFEGUARDS
 
-        for name, guard in SAFEGUARDS.items():
-            if asked in (name, EACH) and guard.guards(request.node.nodeid):
+        for guard in (SAFEGUARDS[name] for name in asked.splitlines()):
+            if guard.guards(request.node.nodeid):
                 guard.take_out(monkeypatch)

@@ -29,6 +29,18 @@ def desk_of(box: Sandbox, systems: Systems, folder: Path) -> Desk:
     return Desk(systems, ledger, staging, ConnectionsOutside(partial(connection_of, box), inbox=staging.inbox))
 
 
+def sweep(sandbox: Sandbox, systems: Systems) -> None:
+    """Takes everything out of the sandbox: what it remembers, and what lies at the places of the flows."""
+    for system in sandbox.services:
+        sandbox.far(system).reset()
+    places = {url for flow in systems.flows.values() for url in flow.places}
+    urls = {store.url for store in systems.stores.values()} | places
+    for url in urls | {f"{url}/rejects" for url in urls}:
+        place = sandbox.place(url)
+        for name in place.names():
+            place.remove(name)
+
+
 def connection_of(box: Sandbox, conn_id: str) -> Connection:
     """One of the sandbox's connections."""
     return connection_from_json(conn_id, json.dumps(box.connections()[conn_id]))

@@ -50,12 +50,6 @@ FORECAST = SAMPLES / "load_forecast" / "LOAD_FORECAST_20260714_20260713T030000Z.
 CONTACT = "\t2026-07-14T06:00:00Z\tF1IC\t7001\tPERSON\tANNA LEE\t\t\t\t\tfalse\t\n"
 
 
-@pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
 @pytest.fixture
 def box(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     for system in sandbox.services:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Row, and_, func, or_, true
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, true
 
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.seal import content
@@ -44,12 +44,10 @@ def chosen_by(desk: Desk, tx: Tx, delivery: Row[Any], work: Work) -> Chosen:
     """
     if work.reason is None and work.program is None:
         return every
+    meant = select(parcels.c.id).where(parcels.c.delivery_id == delivery.id, with_reason(work))
+    ids = set(tx.execute(meant).scalars())
     of_program = _of_program(desk, tx, delivery, work.program) if work.program else every
-    return lambda parcel: _has_reason(parcel, work.reason) and of_program(parcel)
-
-
-def _has_reason(parcel: Row[Any], reason: str | None) -> bool:
-    return reason is None or parcel.code == reason or reason.lower() in (parcel.text or "").lower()
+    return lambda parcel: parcel.id in ids and of_program(parcel)
 
 
 def _of_program(desk: Desk, tx: Tx, delivery: Row[Any], program: str) -> Chosen:

@@ -22,7 +22,7 @@ def to_ask(desk: Desk, dag_id: str, run_id: str, by_hand: bool) -> list[Question
     A run that is cleared asks about the same again, in the same order.
     """
     with desk.ledger.write() as tx:
-        every = _waiting(desk, tx)
+        every = {each.key: each for kind in KINDS.values() for each in kind.waiting(desk, tx)}
         asked = set() if by_hand else runs.given_to_others(tx, dag_id, run_id, EVER)
         mine = runs.give(tx, dag_id, run_id, [key for key in every if key not in asked][:MOST_OF_A_RUN])
     return [every.get(key) or _over(key) for key in mine]
@@ -31,7 +31,7 @@ def to_ask(desk: Desk, dag_id: str, run_id: str, by_hand: bool) -> list[Question
 def waits(desk: Desk, key: str) -> bool:
     """Whether something still waits for a decision."""
     with desk.ledger.read() as tx:
-        return key in _waiting(desk, tx)
+        return _question(desk, tx, key) is not None
 
 
 def decide(desk: Desk, key: str, choice: str, who: str, why: str) -> str:
@@ -42,20 +42,25 @@ def decide(desk: Desk, key: str, choice: str, who: str, why: str) -> str:
         DrBridgeError: another system does not answer, or what was staged is gone.
     """
     with desk.ledger.read() as tx:
-        row, question = row_of(tx, delivery_in(key)), _waiting(desk, tx).get(key)
+        row, question = row_of(tx, delivery_in(key)), _question(desk, tx, key)
     if row is None or question is None:
         return "it does not wait any more: nothing was done"
     if choice not in question.choices:
         raise NotAllowed(f"{choice!r} is no answer here", fix=f"choose one of {', '.join(question.choices)}")
     if choice != LEAVE:
-        return KINDS[key.split()[0]].decide(desk, row, choice, who, why)
+        return _kind(key).decide(desk, row, choice, who, why)
     with desk.ledger.write() as tx:
         audit.note(tx, who, f"release: {choice}", f"{row.name} > {row.destination}", why or NO_REASON)
     return "it stays as it is"
 
 
-def _waiting(desk: Desk, tx: Tx) -> dict[str, Question]:
-    return {each.key: each for kind in KINDS.values() for each in kind.waiting(desk, tx)}
+def _kind(key: str) -> Kind:
+    return KINDS[key.split()[0]]
+
+
+def _question(desk: Desk, tx: Tx, key: str) -> Question | None:
+    """The question of this key, if it still waits."""
+    return next((each for each in _kind(key).waiting(desk, tx) if each.key == key), None)
 
 
 def _over(key: str) -> Question:
