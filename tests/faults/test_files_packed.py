@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -30,6 +31,12 @@ def zipped(data: bytes) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("SDCSE_0042_00.csv", data)
     return out.getvalue()
+
+
+def cut_at_a_line_end(data: bytes) -> bytes:
+    """The beginning of a gz that unpacks to whole lines: only the end that is missing tells that it was cut."""
+    packer = zlib.compressobj(wbits=31)
+    return packer.compress(data[: data.rindex(b"\n", 0, len(data) // 2) + 1]) + packer.flush(zlib.Z_SYNC_FLUSH)
 
 
 def scores(rows: int) -> bytes:
@@ -56,6 +63,7 @@ def test_a_packed_file_cut_at_every_64th_byte_is_refused_and_gives_no_row(
 def test_no_row_of_a_cut_file_goes_and_all_of_the_whole_file_do(desk: Desk, box: Sandbox) -> None:
     whole = gzip.compress(scores(30))
     cuts = {f"SDCSE_{number:04d}_00.csv.gz": whole[:cut] for number, cut in enumerate(range(0, len(whole), 2 * EVERY))}
+    cuts["SDCSE_8888_00.csv.gz"] = cut_at_a_line_end(scores(30))
     for name, data in cuts.items():
         box.drop(TAKEN.url, name, data)
     assert states(desk, TAKEN) == dict.fromkeys(cuts, "refused")
