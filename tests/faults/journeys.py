@@ -20,6 +20,7 @@ from drbridge.errors import RetryLater
 from drbridge.exchange.accept import Post, accept
 from drbridge.exchange.archive import archive
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.recount import recount
 from drbridge.exchange.send import answer, send
 from drbridge.exchange.staging import Staging
 from drbridge.exchange.work import Work
@@ -219,11 +220,8 @@ class Road:
         left = self.journey.left(self.box)
         self.journey.run(desk)
         again = self.journey.left(self.box)
-        why = [
-            each
-            for each in (torn, unsettled(desk), *_differences(self.model, left), *_differences(left, again))
-            if each
-        ]
+        wrong = (torn, unsettled(desk), *_differences(self.model, left), *_differences(left, again))
+        why = [*filter(None, wrong), *(f"added up anew: {each.what}" for each in recount(desk, self.journey.flow)[1])]
         desk.ledger.close()
         return Ended(
             lost=any(key not in left.effects for key in self.model.effects) or self._is_missing(left),

@@ -13,6 +13,7 @@ from tests.faults.search.explore import Search, follow
 from tests.faults.search.invariants import Violation
 from tests.faults.search.play import Play
 from tests.faults.search.rig import by_hand
+from tests.faults.search.worker import Worker
 from tests.faults.search.worlds import begun
 from tests.faults.variants import without
 
@@ -34,11 +35,23 @@ def test_search_catches_the_protocol_without_one_safeguard(name: str) -> None:
         Search(world, plan.depth, plan.troubles, plan.known_from).run()
 
 
+def outlasts_its_request(worker: Worker) -> bool:
+    (flight,) = worker.flights
+    assert worker.sender is not None
+    return worker.sender.lease_ends - flight.sent_at >= LEASE_NEEDED_SECONDS
+
+
 def test_request_goes_with_a_lease_that_outlasts_it() -> None:
     with by_hand(), begun(SLOW) as world:
         late = follow(Play(world), 2, [*A_CLAIMS, "70 s pass", "A looks at its lease"])
-    (flight,) = late.workers[0].flights
-    assert flight.lease_ends - flight.sent_at >= LEASE_NEEDED_SECONDS
+    assert outlasts_its_request(late.workers[0])
+
+
+def test_lease_that_was_looked_at_before_the_wire_is_lost_to_nobody() -> None:
+    with by_hand(), begun(STEPS) as world:
+        play = Play(world)
+        late = follow(play, 2, [*A_CLAIMS, "91 s pass", "A looks at its lease", "B acquires"])
+    assert late.workers[1].lease is None
 
 
 def test_lease_is_looked_at_again_after_a_question() -> None:
@@ -48,8 +61,7 @@ def test_lease_is_looked_at_again_after_a_question() -> None:
     )  # fmt: skip
     with by_hand(), begun(replace(SLOW, jumps=(50.0,))) as world:
         late = follow(Play(world), 2, asked)
-    (flight,) = late.workers[0].flights
-    assert flight.lease_ends - flight.sent_at >= LEASE_NEEDED_SECONDS
+    assert outlasts_its_request(late.workers[0])
 
 
 def test_worker_that_lost_the_lane_before_it_began_changes_nothing() -> None:

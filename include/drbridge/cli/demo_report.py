@@ -58,7 +58,12 @@ class Planted:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole day."""
+    """The whole day.
+
+    Attributes:
+        recounted: what adding the books up anew said.
+        agrees: whether that is what the ledger has.
+    """
 
     day: str
     devices: int
@@ -66,12 +71,13 @@ class Report:
     lines: tuple[FlowLine, ...]
     planted: tuple[Planted, ...]
     differences: tuple[str, ...]
+    recounted: str
+    agrees: bool
 
     @property
     def good(self) -> bool:
-        return (
-            all(line.good for line in self.lines) and not self.differences and all(each.found for each in self.planted)
-        )
+        found = all(each.found for each in self.planted)
+        return all(line.good for line in self.lines) and not self.differences and found and self.agrees
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -85,6 +91,7 @@ def print_report(report: Report, console: Console) -> None:
     _planted(report, console)
     for difference in report.differences:
         console.print(f"[red]{difference}[/red]")
+    console.print(f"Added up anew, {report.recounted}", style=None if report.agrees else "red")
     verdict = "[green]Every book balances and the far side holds exactly what it should.[/green]"
     console.print(verdict if report.good else "[red]Something is not as it should be; see above.[/red]")
 

@@ -7,6 +7,8 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -102,13 +104,14 @@ class Stage:
 
     def write_shell(self) -> Path:
         """Writes what a shell needs so that `airflow` and `drbridge` in it mean this Airflow and this ledger."""
-        assert self.sandbox is not None
-        wanted = ("AIRFLOW", "DRBRIDGE_", "PATH")
-        env = self.sandbox.env() | {name: text for name, text in self.airflow.env.items() if name.startswith(wanted)}
         file = self.root / "shell.sh"
         file.touch(mode=0o600)
-        file.write_text("".join(f"export {name}={shlex.quote(text)}\n" for name, text in sorted(env.items())))
+        file.write_text("".join(f"export {name}={shlex.quote(text)}\n" for name, text in sorted(self._shell().items())))
         return file
+
+    def _shell(self) -> dict[str, str]:
+        wanted = ("AIRFLOW", "DRBRIDGE_", "PATH")
+        return self._box.env() | {name: text for name, text in self.airflow.env.items() if name.startswith(wanted)}
 
     @property
     def _box(self) -> Sandbox:
@@ -176,10 +179,18 @@ class Stage:
             surprises: what was not as it should be while the day went on.
         """
         books = Books(self.systems, self.ledger, self._box, self._day, self._messages)
+        recounted, agrees = self._recount()
         return Report(
             str(self.date), self._day.devices, seconds, tuple(books.lines()), tuple(books.planted()),
-            (*surprises, *books.differences()),
+            (*surprises, *books.differences()), recounted, agrees,
         )  # fmt: skip
+
+    def _recount(self) -> tuple[str, bool]:
+        """What `drbridge ledger recount` says, and whether it agrees with the books."""
+        command = [str(Path(sys.executable).parent / "drbridge"), "ledger", "recount"]
+        env = {**os.environ, **self._shell()}
+        ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        return (ended.stdout + ended.stderr).strip(), ended.returncode == 0
 
     def tear_down(self) -> None:
         """Ends everything."""

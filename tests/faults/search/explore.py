@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from drbridge.exchange.sender import LEASE_IS_FRESH_SECONDS
 from tests.faults.search.ending import ends
 from tests.faults.search.play import Play, State
-from tests.faults.search.worker import Worker
+from tests.faults.search.worker import Flight, Worker
 from tests.faults.search.worlds import Begun
 
 LOOKS = (
@@ -118,16 +119,19 @@ class Search:
 def _told(worker: Worker, now: float) -> tuple[object, ...]:
     sender, lease = worker.sender, worker.lease
     memory = sender and (
-        round(max(sender.lease_ends - now, 0.0), 1), sender.stop, sender.tally.answered, sender.tally.taken
+        round(max(sender.lease_ends - now, 0.0), 1), now - sender.looked_at > LEASE_IS_FRESH_SECONDS, sender.stop,
+        sender.tally.answered, sender.tally.taken, [each.claim.at <= sender.troubled for each in worker.flights],
     )  # fmt: skip
-    flights = [
-        (each.claim.id, each.claim.in_doubt, each.call and (each.call.key, each.call.method), now - each.sent_at)
-        if each.met
-        else each.claim.id
-        for each in worker.flights
-    ]
+    flights = [_flight_told(each, now) for each in worker.flights]
     done = [(each.claim.id, each.outcome) for each in worker.done]
     return worker.name, worker.starts, worker.stage, lease and lease.epoch, memory, flights, done
+
+
+def _flight_told(flight: Flight, now: float) -> object:
+    if not flight.met:
+        return flight.claim.id
+    call = flight.call and (flight.call.key, flight.call.method)
+    return flight.claim.id, flight.claim.in_doubt, call, round(now - flight.sent_at, 1)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tests.faults.search.worker import Flight, Worker
 from tests.faults.search.worlds import Begun
 
 STARTS = 2
+A_MOMENT = 0.001  # no two transactions are at the same time
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class Play:
     def _of_sender(self, state: State, number: int, worker: Worker) -> Iterator[Step]:
         """What it has claimed it looks at first, as tasks begin in the order in which they were made."""
         if unseen := worker.unseen:
-            yield partial(self.looks, state, number, unseen)
+            looks = partial(worker.looks, self.place, unseen)
+            yield partial(self._in_ledger, state, number, "looks at its lease", looks)
             return
         if worker.may_turn:
             yield partial(self._in_ledger, state, number, "turns", worker.turns)
@@ -116,15 +118,8 @@ class Play:
         """What comes of a request when nothing disturbs it any more."""
         return BEFORE if _is_over(state, flight) else ANSWERS
 
-    def looks(self, state: State, number: int, flight: Flight) -> State:
-        """A worker looks at its lease once more."""
-        self._wind(state)
-        worker = state.workers[number]
-        looked = worker.looks(self.place, flight)
-        return state.on(f"{worker.name} looks at its lease", workers=state.with_worker(number, looked))
-
     def meets(self, state: State, number: int, flight: Flight, what: str) -> State:
-        """A request reaches the other side, or does not, and its worker hears what it hears."""
+        """A request reaches the other side, or does not, and its worker hears; it may look at its lease after that."""
         self._wind(state)
         assert flight.call is not None
         worker = state.workers[number]
@@ -132,7 +127,8 @@ class Play:
         heard = worker.hears(self.place, flight, answer)
         kind = "question" if flight.call.is_read else "request"
         return state.on(
-            f"{worker.name}'s {kind} for {flight.claim.id} {what}", far=far, workers=state.with_worker(number, heard),
+            f"{worker.name}'s {kind} for {flight.claim.id} {what}",
+            image=self.memory.take(), far=far, workers=state.with_worker(number, heard),
             troubles=state.troubles - (what != ANSWERS and not _is_over(state, flight)),
         )  # fmt: skip
 
@@ -145,7 +141,9 @@ class Play:
         image = self.memory.take()
         if is_fenced and image != state.image:
             raise Violation(FENCED, f"{before.name} has lost the lane and changed the ledger", (*state.trail, trail))
-        return state.on(trail, image=image, workers=state.with_worker(number, worker))
+        return state.on(
+            trail, image=image, seconds=state.seconds + A_MOMENT, workers=state.with_worker(number, worker)
+        )  # fmt: skip
 
     def moves(self, state: State) -> bool:
         """Whether anything of the lane goes on without a person."""

@@ -39,13 +39,11 @@ class Flight:
     """A request under way.
 
     Attributes:
-        lease_ends: as its worker knew it when it looked at the lease once more.
         met: what it has met so far, each with its moment; empty: it has not looked at the lease yet.
         call: what it has on the wire now.
     """
 
     claim: Claim
-    lease_ends: float = 0.0
     met: tuple[tuple[float, Answer | None], ...] = ()
     call: Call | None = None
 
@@ -124,9 +122,7 @@ class Worker:
 
     def looks(self, place: Place, flight: Flight) -> Worker:
         """A request is built, and the lease looked at, right before the wire."""
-        sender = self._sender()
-        begun = replace(flight, lease_ends=sender.lease_ends, met=((place.time.seconds, None),))
-        return self._flies(place, flight, begun)
+        return self._flies(place, flight, replace(flight, met=((place.time.seconds, None),)))
 
     def hears(self, place: Place, flight: Flight, answer: Answer) -> Worker:
         return self._flies(place, flight, replace(flight, met=(*flight.met, (place.time.seconds, answer))))
@@ -139,9 +135,9 @@ class Worker:
             return self.crashes()
         others = tuple(each for each in self.flights if each is not before)
         if isinstance(came_to, Settled):
-            return replace(self, flights=others, done=(*self.done, came_to))
-        flown = replace(now, call=came_to, lease_ends=sender.lease_ends)
-        return replace(self, flights=tuple(flown if each is before else each for each in self.flights))
+            return replace(self, sender=sender, flights=others, done=(*self.done, came_to))
+        flown = replace(now, call=came_to)
+        return replace(self, sender=sender, flights=tuple(flown if each is before else each for each in self.flights))
 
     def releases(self, place: Place) -> Worker:
         assert self.lease is not None
@@ -178,12 +174,14 @@ def fly(sender: Sender, time: Time, flight: Flight) -> Call | Settled:
     """Runs a request from its beginning through all it has met: what it asks of the wire next, or what came of it.
 
     A coroutine cannot be kept and gone on with twice; it can be run again. Only its last leg is new, and only there is
-    the lease looked at in the ledger.
+    the lease looked at in the ledger; it ends no earlier than it did when the legs before were flown.
 
     Raises:
         Fenced: another worker has taken the lane.
     """
-    sender.lease_ends = flight.lease_ends
+    troubled = sender.troubled
+    if len(flight.met) > 1:
+        sender.troubled = float("-inf")  # it was not kept back
     now, course, keep_lease = time.seconds, sender._carry(Wire(), flight.claim), sender._keep_lease
     try:
         asked: Any = None
@@ -199,6 +197,7 @@ def fly(sender: Sender, time: Time, flight: Flight) -> Call | Settled:
     finally:
         course.close()
         time.seconds = now
+        sender.troubled = max(sender.troubled, troubled)
 
 
 def _was_kept() -> None:
