@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from drbridge.errors import UnreadableFile
 
+WORTH_A_THREAD_BYTES = 64 << 10
+
 
 class Hashed:
     """The chunks of a file, hashed on the way by a thread of its own, and counted."""
@@ -41,4 +43,8 @@ class Hashed:
         self.size += len(chunk)
         if self._last is not None:
             self._last.result()
-        self._last = self._worker.submit(self._sha.update, chunk)
+            self._last = None
+        if len(chunk) < WORTH_A_THREAD_BYTES:
+            self._sha.update(chunk)
+        else:
+            self._last = self._worker.submit(self._sha.update, chunk)

@@ -47,7 +47,7 @@ def test_fuzz_fast_and_plain_agree_on_every_row(noun: str, tmp_path: Path) -> No
     seed, accepted = FIRST_SEED, 0
     while seed < FIRST_SEED + 3 or time.monotonic() < until:
         chance = random.Random(seed)
-        block = chance.choice([2_000, 20_000, 1 << 23])
+        block = chance.choice([6_000, 20_000, 1 << 23])
         data = fuzz.file(noun, seed, rows=600)
         try:
             accepted += compare(noun, data, tmp_path / str(seed), block, chance.choice([7, 4096, 1 << 20]))
