@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +14,8 @@ from drbridge.ledger.schema import upgrade
 from drbridge.ports import Connection
 from drbridge.systems import Systems
 from drbridge_sandbox.sandbox import Sandbox
+from tests.flows.killed import run_and_die
+from tests.forks import forked
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 
@@ -48,6 +47,6 @@ def connection_of(box: Sandbox, conn_id: str) -> Connection:
 
 def run_until_killed(box: Sandbox, folder: Path, flow: str, step: str) -> None:
     """Runs a flow in a process of its own that is killed (SIGKILL) right before it notes what it sent."""
-    environment = {**os.environ, **box.env(), "DRBRIDGE_TEST_FOLDER": str(folder)}
-    ended = subprocess.run([sys.executable, "-m", "tests.flows.killed", flow, step], env=environment, check=False)
-    assert ended.returncode == -9
+    process = forked(run_and_die, flow, step, env={**box.env(), "DRBRIDGE_TEST_FOLDER": str(folder)})
+    process.join()
+    assert process.exitcode == -9

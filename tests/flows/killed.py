@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,8 @@ def die_when_something_was_sent(_sender: sender.Sender, _tx: Any, done: list[Any
         die()
 
 
-def main(flow: str, step: str) -> None:
+def run_and_die(flow: str, step: str) -> None:
+    """Runs the flow; the process dies when a step has sent something."""
     if step == "send":
         sender.Sender._write_outcomes = die_when_something_was_sent  # type: ignore[method-assign]
     else:
@@ -39,7 +39,3 @@ def main(flow: str, step: str) -> None:
     upgrade(ledger)
     staging = Staging((folder / "staging").as_uri())
     run(Desk(systems, ledger, staging, ConnectionsOutside(environment_connection)), flow)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -32,6 +32,7 @@ from tests.faults.kills import strace
 from tests.faults.kills.runner import ACCEPT, Errand, deliver
 from tests.faults.line import Line
 from tests.flows.conftest import connection_of
+from tests.forks import forked, forks
 from tests.inbox.serving import STATUS, signed_in
 
 PROCESSES = 2
@@ -141,11 +142,8 @@ class _Process:
     def __init__(self, errand: Errand, log: Path, *options: str) -> None:
         self.errand, self.answered = errand, list[str]()
         self._log, self._options = log, options
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([deliver.__module__])
-        self._line, there = context.Pipe()
-        self._process = context.Process(target=deliver, args=(errand, there))
-        self._process.start()
+        self._line, there = forks.Pipe()
+        self._process = forked(deliver, errand, there)
         there.close()
 
     def run(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from drbridge.ledger import leases
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.leases import Fenced
 from drbridge.ledger.tables import leases as leases_table
+from tests.forks import forked
 
 
 def test_a_lane_has_one_holder(ledger: Ledger) -> None:
@@ -99,10 +99,7 @@ def _count_up(url: str, times: int) -> None:
 def test_six_processes_that_read_then_write_lose_no_update(ledger: Ledger, tmp_path: Path) -> None:
     with ledger.write() as tx:
         leases.acquire(tx, "counter", "start")
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_count_up, args=(ledger.url, 40)) for _ in range(6)]
-    for worker in workers:
-        worker.start()
+    workers = [forked(_count_up, ledger.url, 40) for _ in range(6)]
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 
@@ -14,6 +13,7 @@ from sqlalchemy import select, text
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
 from drbridge.ledger.tables import deliveries, metadata, targets
+from tests.forks import forked, forks
 
 ROWS_OF_THE_FIRST_VERSION = [
     """INSERT INTO intakes (id, noun, sha256, name_key, name, source, bytes, rows, accepted, rejected, duplicate,
@@ -49,11 +49,8 @@ def _start(url: str, together: Barrier) -> None:
 
 
 def test_processes_that_start_together_make_the_tables_once(empty: Ledger) -> None:
-    context = multiprocessing.get_context("spawn")
-    together = context.Barrier(3)
-    starting = [context.Process(target=_start, args=(empty.url, together)) for _ in range(3)]
-    for process in starting:
-        process.start()
+    together = forks.Barrier(3)
+    starting = [forked(_start, empty.url, together) for _ in range(3)]
     for process in starting:
         process.join()
     assert [process.exitcode for process in starting] == [0, 0, 0]
