@@ -63,7 +63,7 @@ def test_a_login_taken_from_us_in_the_middle_of_a_batch_stops_it_and_loses_nothi
         send(desk, CHANGES, NOW)
     assert far.calls("enroll") == 50
     refused = sum(each["status"] == 401 for each in far.requests())
-    assert refused <= 2 * (8 + 8), "what was on the wire, and what was claimed while it was judged; each with a new token"
+    assert refused <= 2 * (8 + 8), "what was on the wire, and claimed while that was judged; twice each, for the token"
     far.no_faults()
     send(desk, CHANGES, NOW)
     assert states(desk) == {"ACKED": COUNT}
