@@ -208,6 +208,10 @@ SAFEGUARDS: dict[str, tuple[str, TakeOut]] = {
         f"{_HERE}rows.py::test_rows_that_contradict_each_other_are_set_aside_with_both_lines_and_the_rest_goes",
         _set(Keys, "resolve", lambda self: _none),
     ),
+    "a body that never came is no object": (
+        "tests/faults/test_uploads.py::test_a_put_that_breaks_off_before_its_body_leaves_no_object",
+        lambda patch: patch.setattr(s3_upload, "with_condition", partial(_without_md5, s3_upload.with_condition)),
+    ),
     "an empty file is its name": (
         f"{_HERE}rows.py::test_days_without_a_row_are_settled_each_for_itself_without_a_call",
         _identity(name_key=lambda self: ""),
@@ -262,6 +266,10 @@ SAFEGUARDS: dict[str, tuple[str, TakeOut]] = {
         _NOTHING_IS_KNOWN,
     ),
 }  # fmt: skip
+
+
+def _without_md5(real: Any, operation: Any, wanted: dict[str, Any], condition: dict[str, str]) -> Any:
+    return real(operation, {name: each for name, each in wanted.items() if name != "ContentMD5"}, condition)
 
 
 def _local(real: Any, *arguments: Any) -> float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from hashlib import sha256, shake_128
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from drbridge.adapters import s3_upload
 from drbridge.adapters.s3 import S3Store
 from drbridge.adapters.s3_parts import held_parts, left_open
-from drbridge.errors import Unreachable
+from drbridge.errors import DrBridgeError, Unreachable
 from drbridge.exchange.uploads import Noted
 from drbridge.ledger import uploads
 from drbridge.ledger.database import Ledger
@@ -38,6 +42,30 @@ def cut_after(part: int) -> Rule:
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_upload, "PART_BYTES", PART_BYTES)
+
+
+def test_a_put_that_breaks_off_before_its_body_leaves_no_object(store: S3Store) -> None:
+    data = b"a,b\n1,2\n"
+
+    def only_its_head(request: Any, **_: Any) -> None:
+        where, headers = urlsplit(request.url), {"Content-Length": str(len(data)), **request.headers}
+        told = {name: text if isinstance(text, str) else text.decode() for name, text in headers.items()}
+        head = [f"PUT {where.path} HTTP/1.1", f"Host: {where.netloc}", *(f"{each}: {told[each]}" for each in told)]
+        with socket.create_connection((where.hostname, where.port)) as line:
+            line.sendall("\r\n".join([*head, "", ""]).encode())
+        raise ConnectionError("the process died here")
+
+    events = store.client.meta.events
+    events.register("before-send.s3.PutObject", only_its_head)
+    try:
+        with store.upload(NAME) as upload:
+            upload.write(data)
+            with pytest.raises(DrBridgeError):
+                upload.complete(sha256(data).hexdigest())
+    finally:
+        events.unregister("before-send.s3.PutObject", only_its_head)
+    time.sleep(0.5)  # the store may still be about to make something of it
+    assert store.stat(NAME) is None
 
 
 @pytest.fixture

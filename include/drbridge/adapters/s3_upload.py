@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -32,9 +33,10 @@ SPOILT = (400, 404)
 class S3Upload:
     """An object on its way into a bucket.
 
-    What fits into one part goes as one object, with our sha256 among its metadata. What is larger goes in parts; its
-    metadata would have to be known before its bytes, so it carries none. Every part is signed with the hash of its
-    bytes, which the store verifies, and the store's tag of the whole is compared with those of the parts.
+    What fits into one part goes as one object, with our sha256 among its metadata and the MD5 of its bytes in its head:
+    a body that never came, because we died before it, must not be taken for an empty object. What is larger goes in
+    parts; its metadata would have to be known before its bytes, so it carries none. Every part is signed with the hash
+    of its bytes, which the store verifies, and the store's tag of the whole is compared with those of the parts.
 
     A part that an earlier try left there is not sent again when its size and tag are those of the bytes in hand: the
     content decides, and nothing that anybody remembers.
@@ -151,9 +153,10 @@ class S3Upload:
 
     def _put_whole(self, sha256: str, condition: dict[str, str]) -> tuple[str, str]:
         body = self._take_buffer() if self._buffer else b""
-        wanted = {**self._where, "Body": body, "Metadata": {SHA256: sha256}}
+        tag = _md5(body)
+        wanted = {**self._where, "Body": body, "ContentMD5": _in_header(tag), "Metadata": {SHA256: sha256}}
         answer = with_condition(self._store.client.put_object, wanted, condition)
-        return str(answer["ETag"]), _md5(body)
+        return str(answer["ETag"]), tag
 
     def _join(self, tags: list[str], condition: dict[str, str]) -> tuple[str, str]:
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
@@ -199,6 +202,11 @@ class S3Upload:
 
 def _md5(data: bytes) -> str:
     return md5(data, usedforsecurity=False).hexdigest()
+
+
+def _in_header(tag: str) -> str:
+    """An MD5 as Content-MD5 has it."""
+    return b64encode(bytes.fromhex(tag)).decode()
 
 
 def _is_md5(text: str) -> bool:

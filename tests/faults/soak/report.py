@@ -50,8 +50,8 @@ late day before it goes on, and holds each act to the limit.
 Memory, sampled each minute from day 3 on: Airflow's own processes 1.3 GB on average in the first twenty minutes, 1.4 GB
 in the last fifteen; 26 idle workers of killed schedulers took another 1.4 GB.
 
-**The same day, seed 546375, commit ec00b7a, fourteen days in two hours, 153 faults: nothing.** The long proof, tests and a
-demo ran beside it at idle priority, so that the two cores were never free and never all its own.
+**The same day, seed 546375, commit ec00b7a, fourteen days in two hours, 153 faults: nothing.** The long proof, tests
+and a demo ran beside it at idle priority, so that the two cores were never free and never all its own.
 """
 
 
