@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.drbridge/pycache
 
-.PHONY: help setup demo stop test check docs bench-check bench-inbox bench-latency bench-trace prove prove-airflow prove-stages soak fuzz schemathesis screenshots clean
+.PHONY: help setup demo stop test check docs bench-check bench-inbox bench-latency bench-outcome bench-parse bench-relay bench-rest bench-trace prove prove-airflow prove-stages soak fuzz schemathesis screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,8 +41,20 @@ check: setup ## lint, format, types, layers, docs freshness, file lengths
 docs: setup ## writes the generated pages anew
 	$(BIN)/drbridge docs
 
-bench-check: setup ## the file check against pandas and pydantic, 5 million rows
+bench-check: setup ## files checked and staged, against pandas with pydantic and polars (5 million rows)
 	$(BIN)/python bench/check.py
+
+bench-relay: setup ## a file from SFTP to S3, against rclone, stock operators and sftp (needs rclone and OpenSSH)
+	$(BIN)/python bench/relay.py
+
+bench-rest: setup ## 100,000 calls one by one, against HttpOperator and bare aiohttp (needs OpenSSH)
+	$(BIN)/python bench/rest.py
+
+bench-outcome: setup ## outcomes in chunks of 500, each 300 ms (ROWS=600000; needs OpenSSH)
+	$(BIN)/python bench/outcome.py --rows $(or $(ROWS),600000)
+
+bench-parse: setup ## what reading all DAG files costs
+	$(BIN)/python bench/parse.py
 
 prove: setup ## the promise under every fault: interleavings, kills, cuts, broken variants, safeguards; one table
 	$(BIN)/python -m tests.faults.prove

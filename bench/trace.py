@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import delivered  # type: ignore[import-not-found]  # it lies beside this script
+import delivered
 
 from drbridge.adapters.here import open_desk
 
