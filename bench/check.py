@@ -20,7 +20,7 @@ from typing import Any
 
 from files import write_kwh_avoided
 from places import Place, brick, place
-from side import ROOT, Bar, Run, alternating, of_process, ratio, tell
+from side import ROOT, Bar, Part, Run, alternating, in_turn, of_process, ratio, tell
 
 from drbridge_sandbox.day.drawn import Drawn
 from drbridge_sandbox.day.scores import write_scores
@@ -30,7 +30,6 @@ KWH = ("kwh_avoided", "ouai_dacs_kwh_avoided", "outgoing/energy", "KWH_AVOIDED_2
 SOURCES = {"s3://ouai_objects/ouai/outgoing/energy": "sftp://ouai_files/outgoing/energy",
            "max_file_bytes = 1_073_741_824": "max_file_bytes = 8_000_000_000"}  # fmt: skip
 
-Part = tuple[dict[str, list[Run]], list[Bar], tuple[str, ...]]
 Write = Callable[[Path, int, int], Drawn]
 
 
@@ -121,12 +120,7 @@ def main() -> int:
         "kwh": partial(kwh, given.rows * 8 // 25, given.share // 5, given.pairs),
         "memory": partial(memory, (2_000_000, 10_000_000)),
     }
-    runs: dict[str, list[Run]] = {}
-    bars: list[Bar] = []
-    notes: tuple[str, ...] = ()
-    for name in given.parts or every:
-        of_part = every[name]()
-        runs, bars, notes = runs | of_part[0], bars + of_part[1], notes + of_part[2]
+    runs, bars, notes = in_turn(every[name] for name in given.parts or every)
     code = tell("check", "rows", runs, bars, notes)
     return 1 if any("WRONG" in note for note in notes) else code
 

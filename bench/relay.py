@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -21,10 +20,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 from files import write_kwh_avoided
-from side import ROOT, Bar, Run, alternating, of_process, ratio, tell
+from places import helper
+from side import Bar, Part, Run, alternating, in_turn, of_process, ratio, tell
 
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
@@ -160,27 +159,12 @@ def track(round_trip: float = 0.0) -> Iterator[Track]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drbridge-bench-", dir="/tmp")))
         server = stack.enter_context(ContentServer(folder / "files", free_block(), "dacs", "x", openssh=True))
-        store = stack.enter_context(_helper("null_store.py", "0"))
+        store = stack.enter_context(helper("null_store.py", "0"))
         port = server.port
         if round_trip:
-            port = stack.enter_context(_helper("delay.py", str(server.port), str(round_trip)))
-            store = stack.enter_context(_helper("delay.py", str(store), str(round_trip)))
+            port = stack.enter_context(helper("delay.py", str(server.port), str(round_trip)))
+            store = stack.enter_context(helper("delay.py", str(store), str(round_trip)))
         yield Track(folder, server, store, port)
-
-
-@contextmanager
-def _helper(script: str, *arguments: str) -> Iterator[int]:
-    """A process that prints the port on which it listens."""
-    command = [sys.executable, str(ROOT / "bench" / script), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.kill()
-
-
-Part = tuple[dict[str, list[Run]], list[Bar], tuple[str, ...]]
 
 
 def loopback(megabytes: int, pairs: int) -> Part:
@@ -252,13 +236,7 @@ def main() -> int:
         "stock": partial(stock, 200, min(3, given.pairs)),
         "memory": partial(memory, (100, 1_000, 4_000)),
     }
-    runs: dict[str, list[Run]] = {}
-    bars: list[Bar] = []
-    notes: tuple[str, ...] = ()
-    for name in given.parts or every:
-        of_part: Any = every[name]()
-        runs, bars, notes = runs | of_part[0], bars + of_part[1], notes + of_part[2]
-    return tell("relay", "MB", runs, bars, notes)
+    return tell("relay", "MB", *in_turn(every[name] for name in given.parts or every))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +67,21 @@ class Bar:
     @property
     def holds(self) -> bool:
         return self.figure <= self.limit if self.is_most else self.figure >= self.limit
+
+
+Part = tuple[dict[str, list[Run]], list[Bar], tuple[str, ...]]
+"""What a part of a bench came to: its runs by name, its bars, and notes."""
+
+
+def in_turn(parts: Iterable[Callable[[], Part]]) -> Part:
+    """Runs the parts of a bench one after the other, and puts together what they came to."""
+    runs: dict[str, list[Run]] = {}
+    bars: list[Bar] = []
+    notes: tuple[str, ...] = ()
+    for part in parts:
+        more_runs, more_bars, more_notes = part()
+        runs, bars, notes = runs | more_runs, bars + more_bars, notes + more_notes
+    return runs, bars, notes
 
 
 def alternating(ways: Mapping[str, Callable[[], Run]], pairs: int, warm_up: bool = True) -> dict[str, list[Run]]:
