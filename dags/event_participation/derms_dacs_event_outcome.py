@@ -34,7 +34,7 @@ with DAG(
 ):
     files_waiting = FilesWaiting(task_id="files_waiting")
     take = Take.each(files_waiting)
-    send = Send(task_id="send")
+    send = Send.shared_by(4)
     archive = Archive.each(files_waiting)
     answer = Answer(task_id="answer")
     files_waiting >> take >> send >> [archive, answer]

@@ -106,7 +106,8 @@ class Endpoint(Frozen):
         unknown: what to do with a request whose effect nobody knows: `resend` it, `query` the other side first, or
             `park` it for a person.
         reason: why that is right here, for the next reader.
-        in_flight: requests under way at once, at most.
+        in_flight: requests of one sender under way at once, at most.
+        senders: how many tasks share a large file, each with so many requests under way.
         max_tries: a request that stays in doubt this often while its target works is parked for a person.
         release: what is different in a release, when the installation's profile is that release.
     """
@@ -120,6 +121,7 @@ class Endpoint(Frozen):
     unknown: UnknownPolicy
     reason: str = Field(min_length=10)
     in_flight: int = Field(8, ge=1, le=256)
+    senders: int = Field(1, ge=1, le=32)
     max_tries: int = Field(10, ge=1)
     release: dict[Profile, Difference] = Field(default_factory=dict)
 

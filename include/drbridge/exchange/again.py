@@ -126,4 +126,4 @@ def _in_new_generation(desk: Desk, tx: Tx, delivery: Row[Any], plan: _Plan) -> N
 
 
 def _span(parcel: Row[Any], rows: int) -> Span:
-    return Span(parcel.first_row, parcel.last_row, rows, parcel.entity, parcel.order_at)
+    return Span(parcel.first_row, parcel.last_row, rows, parcel.entity, parcel.order_at, parcel.share)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from drbridge.ledger.states import ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
 from drbridge.systems import Endpoint, Flow
 
+SHARES_OF_A_SENDER = 4  # whoever is done with one takes the next that is free
+ROWS_WORTH_A_SHARE = 5_000
 TOOK_EFFECT = (ParcelState.ACKED, ParcelState.IN_FLIGHT, ParcelState.UNKNOWN, ParcelState.PARKED)
 
 
@@ -70,16 +73,23 @@ def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
     rows = live_rows(staged, endpoint.name)
     if not rows.size:
         return
+    share_of = partial(_share_of, staged.manifest.rows, endpoint)
     if shape == "file":
         yield Span(0, staged.manifest.rows - 1, int(rows.size))
     elif shape == "row":
-        yield from (Span(int(row), int(row), 1) for row in rows)
+        yield from (Span(int(row), int(row), 1, share=share_of(int(row))) for row in rows)
     else:
         chunks, counts = np.unique(rows // endpoint.rows, return_counts=True)
         last = staged.manifest.rows - 1
         for chunk, count in zip(chunks.tolist(), counts.tolist(), strict=True):
             first = chunk * endpoint.rows
-            yield Span(first, min(first + endpoint.rows - 1, last), count)
+            yield Span(first, min(first + endpoint.rows - 1, last), count, share=share_of(first))
+
+
+def _share_of(rows: int, endpoint: Endpoint, row: int) -> int:
+    """In which share of a large delivery a row travels: ranges that follow each other, more of them than senders."""
+    shares = min(endpoint.senders * SHARES_OF_A_SENDER, rows // ROWS_WORTH_A_SHARE)
+    return row * shares // rows if endpoint.senders > 1 and shares > 1 else 0
 
 
 def live_rows(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint32]:

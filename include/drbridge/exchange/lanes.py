@@ -14,10 +14,10 @@ KEEP_EVERY_SECONDS = 30.0
 
 
 @contextmanager
-def working_on(desk: Desk, lane: str) -> Iterator[Lease | None]:
-    """Holds the lane for the block; None when another worker holds it. A worker that dies leaves it to expire."""
+def working_on(desk: Desk, lane: str, share: int = 0) -> Iterator[Lease | None]:
+    """Holds the lane, or a share of it, for the block; None when another worker does. One that dies lets it expire."""
     with desk.ledger.write() as tx:
-        lease = leases.acquire(tx, lane, desk.worker)
+        lease = leases.acquire(tx, lane, desk.worker, share=share)
     try:
         yield lease
     finally:

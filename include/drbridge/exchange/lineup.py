@@ -19,8 +19,8 @@ class Lineup(Protocol):
     Attributes:
         lasts_seconds: how long a sender works at most before it leaves the lane to the next run; None: to the end.
         lingers_seconds: how long it stays when nothing is left, for what may come.
-        ahead: how many times what may be on the wire is marked as under way, so that the wire never waits for the
-            ledger.
+        ahead: how many more than may be on the wire are marked as under way at most, so that the wire never waits for
+            the ledger.
     """
 
     ahead: int
@@ -43,9 +43,11 @@ class Lineup(Protocol):
 class FileByFile:
     """The lane's oldest delivery first; the next only when nothing of it is left to move."""
 
-    ahead = 1
     lasts_seconds: float | None = None
     lingers_seconds = 0.0
+
+    def __init__(self, ahead: int) -> None:
+        self.ahead = ahead
 
     def next(self, tx: Tx, lease: Lease, want: int) -> list[Claim]:
         """Parcels of the oldest delivery that has any left to move."""
@@ -55,7 +57,7 @@ class FileByFile:
     def wait(self, tx: Tx, lease: Lease) -> float | None:
         """Until a parcel of that delivery may go."""
         delivery_id = queue.next_delivery(tx, lease.lane)
-        return None if delivery_id is None else queue.wait_of(tx, delivery_id)
+        return None if delivery_id is None else queue.wait_of(tx, lease, delivery_id)
 
     def settled(self, tx: Tx, done: Sequence[Settled]) -> None:
         """Nothing: the rows of a file were put in order when it was cut."""
@@ -70,7 +72,7 @@ class SideBySide:
 
     lasts_seconds: float | None = 30.0
 
-    def __init__(self, desk: Desk, lingers_seconds: float, ahead: int = 2) -> None:
+    def __init__(self, desk: Desk, lingers_seconds: float, ahead: int) -> None:
         self.desk, self.lingers_seconds, self.ahead = desk, lingers_seconds, ahead
 
     def next(self, tx: Tx, lease: Lease, want: int) -> list[Claim]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Container
+from dataclasses import replace
 
 from drbridge.contracts import MESSAGES
 from drbridge.errors import Misconfigured, NotKnownThere
@@ -22,6 +24,9 @@ from drbridge.ledger.leases import Lease
 from drbridge.systems import Endpoint, Flow
 
 LINGER_SECONDS = 5.0
+AHEAD = {"resend": 1_000, "query": 16, "park": 0}
+"""What a lost worker had under way is in doubt: sent again, asked one by one, or a person's work."""
+
 OPENED = "Opened %d deliveries (resend %s, asked by %s)"
 NONE_OPENED = f"{OPENED}: `drbridge inbox show` tells what became of a message"
 
@@ -79,13 +84,41 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
             leases.lock(tx, lane)
             targets.try_again_now(tx, endpoint.connection, endpoint.name)
             parcels.hurry(tx, lane)
-    with working_on(desk, lane) as lease:
-        if lease is None:
-            with desk.ledger.read() as tx:
-                return SendResult(open_left=0, held_by=leases.holder_of(tx, lane) or "another worker")
-        with desk.ledger.write() as tx:
-            take_over(tx, endpoint, lease)
-        return asyncio.run(Sender(desk, flow, endpoint, lease, lineup_of(desk, flow, endpoint, work)).run())
+    return _drain_shares(desk, flow, endpoint, work, lane)
+
+
+def _drain_shares(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work, lane: str) -> SendResult:
+    """Works on one share after the other, whichever is free, until nothing of any may go now."""
+    total, tired = SendResult(), set[tuple[int | None, int]]()
+    while (share := _next_share(desk, lane, tired)) is not None:
+        with working_on(desk, lane, share) as lease:
+            if lease is None:
+                tired.add((_oldest(desk, lane), share))
+                continue
+            with desk.ledger.write() as tx:
+                take_over(tx, endpoint, lease)
+            sender = Sender(desk, flow, endpoint, lease, lineup_of(desk, flow, endpoint, work))
+            total = total + asyncio.run(sender.run())
+        tired.add((_oldest(desk, lane), share))
+        if sender.stop or sender.time_is_up:
+            break
+    with desk.ledger.read() as tx:
+        others = leases.holder_of(tx, lane)
+        left = 0 if others else parcels.open_rows(tx, lane)
+    return replace(total, open_left=left, held_by=others, waiting=total.waiting if left else "")
+
+
+def _next_share(desk: Desk, lane: str, tired: Container[tuple[int | None, int]]) -> int | None:
+    """A share of the lane's oldest delivery that may have something to do, those left out that had none before."""
+    with desk.ledger.read() as tx:
+        oldest = queue.next_delivery(tx, lane)
+        shares = [0] if oldest is None else queue.shares_to_move(tx, oldest) or [0]
+    return next((share for share in shares if (oldest, share) not in tired), None)
+
+
+def _oldest(desk: Desk, lane: str) -> int | None:
+    with desk.ledger.read() as tx:
+        return queue.next_delivery(tx, lane)
 
 
 def take_over(tx: Tx, endpoint: Endpoint, lease: Lease) -> None:
@@ -97,18 +130,18 @@ def take_over(tx: Tx, endpoint: Endpoint, lease: Lease) -> None:
     leases.keep(tx, lease)
     parcels.doubt_older_epochs(tx, lease)
     if endpoint.unknown == "park":
-        parcels.park_doubtful(tx, lease.lane)
+        parcels.park_doubtful(tx, lease)
 
 
 def lineup_of(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> Lineup:
     """Chunks of files keep the order of the files; messages and answers go side by side."""
-    ahead = 1 if endpoint.unknown == "park" else 2  # a lost worker leaves in doubt only what may have gone
+    ahead = AHEAD[endpoint.unknown]
     if endpoint.name == flow.answer:
         return SideBySide(desk, 0.0, ahead)
     if flow.message:
         waits_for_more = not work.by_hand and endpoint.name == flow.deliver[-1]
         return SideBySide(desk, LINGER_SECONDS if waits_for_more else 0.0, ahead)
-    return FileByFile()
+    return FileByFile(ahead)
 
 
 def _preview(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult:

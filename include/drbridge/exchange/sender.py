@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from drbridge.errors import Misconfigured
 from drbridge.exchange.acks import settle
+from drbridge.exchange.crew import Crew
 from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.envelopes import waits_for_stage
@@ -69,7 +71,7 @@ class Sender:
         self.waiting = ""
         self.next_permit_seconds = 0.0
         self.is_healthy = False
-        self.wire, self.looking = asyncio.Semaphore(endpoint.in_flight), asyncio.Lock()
+        self.looking = asyncio.Lock()
         self.success_noted = float("-inf")
         self.began = self.busy_at = desk.clock.monotonic()
         self.newest_claim = self.troubled = self.failure_counted = float("-inf")  # by the database's clock
@@ -82,38 +84,36 @@ class Sender:
     async def run(self) -> SendResult:
         """Sends until nothing of the lane may go now."""
         target = self.desk.outside.target(self.endpoint.connection)
-        flying: set[asyncio.Task[Settled]] = set()
-        done: list[Settled] = []
+        crew = Crew(partial(self._carry, target), self.endpoint.in_flight, self.lineup.ahead)
         try:
             while True:
-                room = self.endpoint.in_flight * self.lineup.ahead - len(flying)
-                claims = await asyncio.to_thread(self._turn, done, room, bool(flying))
-                flying |= {asyncio.create_task(self._carry(target, each)) for each in claims if each.decided is None}
-                if claims or flying:
+                claims = await asyncio.to_thread(self._turn, crew.collect(), crew.room, crew.is_busy)
+                crew.take(each for each in claims if each.decided is None)
+                if claims or crew.is_busy:
                     self.busy_at = self.desk.clock.monotonic()
-                if not flying:
-                    done = []
-                    if claims:
-                        continue
-                    if not self.next_permit_seconds and not self._lingers():
-                        break
-                    await asyncio.sleep(self.next_permit_seconds or LOOK_AGAIN_SECONDS)
-                    continue
-                pause = self.next_permit_seconds or KEEP_LEASE_EVERY_SECONDS
-                pause = 0.0 if any(each.decided for each in claims) else pause
-                landed, flying = await asyncio.wait(flying, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-                done = [task.result() for task in landed]
+                if crew.is_busy:
+                    await crew.news(self._pause(claims))
+                elif not claims and not await self._rests():
+                    break
         finally:
-            for task in flying:
-                task.cancel()
-            await asyncio.gather(*flying, return_exceptions=True)
+            await crew.end()
             await target.close()
         return await asyncio.to_thread(self._result)
 
-    def _lingers(self) -> bool:
-        """Whether to stay though nothing is left to send: more may come, and time is not up."""
+    def _pause(self, claims: list[Claim]) -> float:
+        """How long to wait for what is on the wire before the ledger is looked into again."""
+        if any(each.decided for each in claims):
+            return 0.0
+        return self.next_permit_seconds or KEEP_LEASE_EVERY_SECONDS
+
+    async def _rests(self) -> bool:
+        """Waits a little when nothing may go now; says whether to look again: more may come, and time is not up."""
         idle = self.desk.clock.monotonic() - self.busy_at
-        return not self.stop and not self.time_is_up and idle < self.lineup.lingers_seconds
+        lingers = not self.stop and not self.time_is_up and idle < self.lineup.lingers_seconds
+        if not self.next_permit_seconds and not lingers:
+            return False
+        await asyncio.sleep(self.next_permit_seconds or LOOK_AGAIN_SECONDS)
+        return True
 
     @property
     def time_is_up(self) -> bool:
@@ -283,7 +283,7 @@ class Sender:
 
     def _lined_up(self, tx: Tx, want: int, alone: bool) -> list[Claim]:
         """The next parcels; one that goes alone stands behind those that are decided without a call."""
-        claims, most = self.lineup.next(tx, self.lease, want), self.endpoint.in_flight * self.lineup.ahead
+        claims, most = self.lineup.next(tx, self.lease, want), 2 * self.endpoint.in_flight
         while alone and claims and claims[-1].decided is not None and len(claims) < most:
             if not (more := self.lineup.next(tx, self.lease, 1)):
                 break
@@ -295,17 +295,17 @@ class Sender:
 
         What was claimed before the target was seen in trouble, and waits for the wire, goes back: the ledger decides.
         """
-        async with self.wire:
-            started = self.desk.clock.monotonic()
-            outcome = KEPT_BACK if claim.at <= self.troubled else await self._outcome(target, claim)
-            if outcome.retry_after is not None or outcome.target_failed or outcome.stop:
-                self.troubled = self.newest_claim
+        started = self.desk.clock.monotonic()
+        outcome = KEPT_BACK if claim.at <= self.troubled else await self._outcome(target, claim)
+        if outcome.retry_after is not None or outcome.target_failed or outcome.stop:
+            self.troubled = self.newest_claim
         if claim.in_doubt and outcome.state is ParcelState.PENDING:
             outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
 
     async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:
-        call = self._build(claim) if claim.sealed else await asyncio.to_thread(self._build, claim)
+        is_small = claim.sealed or self.operation.shape == "row"
+        call = self._build(claim) if is_small else await asyncio.to_thread(self._build, claim)
         if isinstance(call, Outcome):
             return call
         if self.operation.enveloped and waits_for_stage(self.desk, claim.file_name, claim.at - claim.opened_at):
@@ -378,7 +378,7 @@ class Sender:
 
     def _result(self) -> SendResult:
         with self.desk.ledger.read() as tx:
-            left = parcels.open_rows(tx, self.lease.lane)
+            left = parcels.open_rows(tx, self.lease.lane, self.lease.share)
         if self.stop and left:
             raise Misconfigured(
                 f"{self.endpoint.name} cannot be worked with: {self.stop}",

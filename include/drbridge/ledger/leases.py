@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
 from drbridge.errors import Interrupted
 from drbridge.ledger.database import Tx, clock, insert_if_new
@@ -12,22 +12,30 @@ from drbridge.ledger.tables import leases
 
 LEASE_SECONDS = 90.0
 LEEWAY_SECONDS = 5.0
+SHARE_MARK = " #"
 RENEW_AFTER_SECONDS = 10.0  # a holder looks every 15 s: at any moment there is time left for a whole request
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lane held by one worker.
+    """A lane, or a share of one, held by one worker.
 
     Attributes:
         epoch: grows with each change of hands; writes carrying an older one change nothing.
         seconds_left: at the moment it was read, by the database's clock.
+        share: of the lane's deliveries; 0 where they have only one.
     """
 
     lane: str
     holder: str
     epoch: int
     seconds_left: float
+    share: int = 0
+
+    @property
+    def name(self) -> str:
+        """What it is written down under."""
+        return name_of(self.lane, self.share)
 
 
 class Fenced(Interrupted):
@@ -37,32 +45,42 @@ class Fenced(Interrupted):
         super().__init__(f"Another worker took over {lane}", fix="nothing: it finishes the work")
 
 
-def acquire(tx: Tx, lane: str, holder: str, seconds: float = LEASE_SECONDS) -> Lease | None:
-    """Takes the lane if it is free or expired; None when another worker holds it.
+def name_of(lane: str, share: int) -> str:
+    """Under which name the lease of a share is kept: the first is the lane itself."""
+    return f"{lane}{SHARE_MARK}{share}" if share else lane
+
+
+def acquire(tx: Tx, lane: str, holder: str, seconds: float = LEASE_SECONDS, share: int = 0) -> Lease | None:
+    """Takes the lane, or a share of it, if it is free or expired; None when another worker holds it.
 
     One that would last for longer than any lease is left over from before the database's clock was set back.
     """
-    now = clock(tx)
+    now, name = clock(tx), name_of(lane, share)
     is_over = or_(leases.c.expires_at <= now, leases.c.expires_at > now + LEASE_SECONDS + LEEWAY_SECONDS)
-    insert_if_new(tx, leases, lane=lane, holder="", epoch=0, expires_at=0.0)
+    insert_if_new(tx, leases, lane=name, holder="", epoch=0, expires_at=0.0)
     taken = tx.execute(
         update(leases)
-        .where(leases.c.lane == lane, or_(is_over, leases.c.holder == holder))
+        .where(leases.c.lane == name, or_(is_over, leases.c.holder == holder))
         .values(holder=holder, epoch=leases.c.epoch + 1, expires_at=now + seconds)
         .returning(leases.c.epoch)
     ).first()
-    return None if taken is None else Lease(lane, holder, int(taken.epoch), seconds)
+    return None if taken is None else Lease(lane, holder, int(taken.epoch), seconds, share)
 
 
 def holder_of(tx: Tx, lane: str) -> str | None:
-    """Who holds the lane now, or None when nobody does."""
-    now = clock(tx)
-    return tx.execute(select(leases.c.holder).where(leases.c.lane == lane, leases.c.expires_at > now)).scalar()
+    """Who holds the lane, or a share of it, now; None when nobody does."""
+    held = select(leases.c.holder).where(_of_lane(lane), leases.c.expires_at > clock(tx))
+    return tx.execute(held.order_by(leases.c.lane).limit(1)).scalar()
+
+
+def _of_lane(lane: str) -> ColumnElement[bool]:
+    prefix = lane + SHARE_MARK
+    return or_(leases.c.lane == lane, func.substr(leases.c.lane, 1, len(prefix)) == prefix)
 
 
 def lock(tx: Tx, lane: str) -> None:
-    """Until this transaction ends the lane's holder, if it has one, writes nothing. SQLite has one writer anyway."""
-    tx.execute(select(leases.c.lane).where(leases.c.lane == lane).with_for_update())
+    """Until this transaction ends the lane's holders, if it has any, write nothing. SQLite has one writer anyway."""
+    tx.execute(select(leases.c.lane).where(_of_lane(lane)).order_by(leases.c.lane).with_for_update())
 
 
 def keep(tx: Tx, lease: Lease, seconds: float = LEASE_SECONDS) -> Lease:
@@ -74,16 +92,16 @@ def keep(tx: Tx, lease: Lease, seconds: float = LEASE_SECONDS) -> Lease:
         Fenced: another worker took it.
     """
     now = clock(tx)
-    mine = (leases.c.lane == lease.lane, leases.c.epoch == lease.epoch)
+    mine = (leases.c.lane == lease.name, leases.c.epoch == lease.epoch)
     left = tx.execute(select(leases.c.expires_at - now).where(*mine).with_for_update()).scalar()
     if left is None:
         raise Fenced(lease.lane)
     if left < seconds - RENEW_AFTER_SECONDS:
         tx.execute(update(leases).where(*mine).values(expires_at=now + seconds))
         left = seconds
-    return Lease(lease.lane, lease.holder, lease.epoch, float(left))
+    return replace(lease, seconds_left=float(left))
 
 
 def release(tx: Tx, lease: Lease) -> None:
     """Gives the lane back; does nothing if another worker has it by now."""
-    tx.execute(update(leases).where(leases.c.lane == lease.lane, leases.c.epoch == lease.epoch).values(expires_at=0.0))
+    tx.execute(update(leases).where(leases.c.lane == lease.name, leases.c.epoch == lease.epoch).values(expires_at=0.0))

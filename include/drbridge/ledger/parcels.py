@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -83,6 +83,7 @@ class Claim:
     sealed: bytes = b""
     decided: Outcome | None = None
     reaches: str | None = None
+    share: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Span:
     Attributes:
         entity: whom a part speaks of (hashed), empty where the order does not matter; None in files.
         order_at: its place among the parts about the entity.
+        share: of the delivery, where several senders share it.
     """
 
     first: int
@@ -109,6 +111,7 @@ class Span:
     rows: int
     entity: str | None = None
     order_at: float = 0.0
+    share: int = 0
 
 
 def idempotency_key(intake_sha: str, destination: str, span: Span, generation: int) -> str:
@@ -127,7 +130,7 @@ def add(
                 "delivery_id": delivery_id, "first_row": span.first, "last_row": span.last, "rows": span.rows,
                 "key": idempotency_key(intake_sha, destination, span, generation), "generation": generation,
                 "state": ParcelState.PENDING.value, "epoch": 0, "tries": 0, "next_at": 0.0, "entity": span.entity,
-                "order_at": span.order_at,
+                "order_at": span.order_at, "share": span.share,
             }
         )  # fmt: skip
         if len(batch) == INSERT_BATCH:
@@ -158,6 +161,7 @@ def doubt_older_epochs(tx: Tx, lease: Lease) -> int:
         update(parcels)
         .where(
             parcels.c.delivery_id.in_(of_lane),
+            parcels.c.share == lease.share,
             parcels.c.state == ParcelState.IN_FLIGHT,
             parcels.c.epoch < lease.epoch,
         )
@@ -165,19 +169,21 @@ def doubt_older_epochs(tx: Tx, lease: Lease) -> int:
     ).rowcount
 
 
-def park_doubtful(tx: Tx, lane: str) -> int:
+def park_doubtful(tx: Tx, lease: Lease) -> int:
     """Sets what is in doubt aside for a person, where the target can neither be asked nor told apart by a key."""
-    of_lane = select(deliveries.c.id).where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
+    of_lane = select(deliveries.c.id).where(deliveries.c.lane == lease.lane, deliveries.c.state == DeliveryState.OPEN)
+    mine = parcels.c.delivery_id.in_(of_lane), parcels.c.share == lease.share
     return tx.execute(
         update(parcels)
-        .where(parcels.c.delivery_id.in_(of_lane), parcels.c.state == ParcelState.UNKNOWN)
+        .where(*mine, parcels.c.state == ParcelState.UNKNOWN)
         .values(state=ParcelState.PARKED.value, code=IN_DOUBT)
     ).rowcount
 
 
-def open_rows(tx: Tx, lane: str) -> int:
-    """Rows of the lane that still have to go; those left out that may still wait for a predecessor to come."""
+def open_rows(tx: Tx, lane: str, share: int | None = None) -> int:
+    """Rows of the lane, or of a share, that still have to go; not those that may wait for a predecessor to come."""
     look = select(func.coalesce(func.sum(parcels.c.rows), 0)).join_from(parcels, deliveries)
+    look = look if share is None else look.where(parcels.c.share == share)
     return int(
         tx.execute(
             look.where(
@@ -267,7 +273,8 @@ def tries_with(tx: Tx, parcel_id: int, code: str) -> int:
 
 def split(tx: Tx, claim: Claim, halves: Sequence[Span]) -> None:
     """Writes the halves of a refused chunk beside it, in the transaction that marks it SPLIT."""
-    add(tx, claim.delivery_id, claim.sha256, claim.destination, halves, claim.generation)
+    same = [replace(each, share=claim.share) for each in halves]
+    add(tx, claim.delivery_id, claim.sha256, claim.destination, same, claim.generation)
 
 
 def hurry(tx: Tx, lane: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
 
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.deliveries import OLDEST_FIRST
@@ -29,16 +29,22 @@ def next_delivery(tx: Tx, lane: str) -> int | None:
     ).scalar()
 
 
+def shares_to_move(tx: Tx, delivery_id: int) -> list[int]:
+    """The shares of a delivery of which anything may go now, or is under way."""
+    may_go = parcels.c.state.in_(MOVING), parcels.c.next_at <= clock(tx)
+    look = select(parcels.c.share).distinct().where(parcels.c.delivery_id == delivery_id, *may_go)
+    return sorted(tx.execute(look).scalars())
+
+
 def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
-    """Marks up to `want` parcels of a delivery as under way, those in doubt first, before anything goes on the wire."""
-    doubt_first = case((parcels.c.state == ParcelState.UNKNOWN, 0), else_=1)
-    return _take(
-        tx, lease,
-        _claimable(tx)
-        .where(parcels.c.delivery_id == delivery_id, parcels.c.next_at <= clock(tx))
-        .order_by(doubt_first, parcels.c.first_row)
-        .limit(want),
-    )  # fmt: skip
+    """Marks up to `want` parcels of our share of a delivery as under way, those in doubt first, before the wire."""
+    claims: list[Claim] = []
+    for state in (ParcelState.UNKNOWN, ParcelState.PENDING):
+        look = _claimable(tx, state).where(
+            parcels.c.delivery_id == delivery_id, parcels.c.share == lease.share, parcels.c.next_at <= clock(tx)
+        )  # fmt: skip
+        claims += _take(tx, lease, look.order_by(parcels.c.first_row).limit(want - len(claims)))
+    return claims
 
 
 def claim_across(tx: Tx, lease: Lease, want: int) -> list[Claim]:
@@ -107,7 +113,7 @@ def as_claim(delivery: Row[Any], parcel: Row[Any], sealed: bytes = b"") -> Claim
     )  # fmt: skip
 
 
-def _claimable(tx: Tx) -> Select[Any]:
+def _claimable(tx: Tx, *states: ParcelState) -> Select[Any]:
     file = intakes.c.noun, intakes.c.sha256, intakes.c.name
     return (
         select(
@@ -123,7 +129,7 @@ def _claimable(tx: Tx) -> Select[Any]:
         .join_from(parcels, deliveries)
         .join(intakes)
         .join(messages, messages.c.intake_id == deliveries.c.intake_id, isouter=True)
-        .where(parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)))
+        .where(parcels.c.state.in_(states or (ParcelState.PENDING, ParcelState.UNKNOWN)))
     )
 
 
@@ -131,7 +137,7 @@ def _as_claim(row: Row[Any]) -> Claim:
     return Claim(
         row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination, row.first_row,
         row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN, row.at,
-        row.verdict, row.entity, row.order_at, row.opened_at, bytes(row.sealed or b""),
+        row.verdict, row.entity, row.order_at, row.opened_at, bytes(row.sealed or b""), share=row.share,
     )  # fmt: skip
 
 
@@ -177,11 +183,12 @@ def wait_of_lane(tx: Tx, lane: str) -> float | None:
     return None if soonest is None else max(0.0, float(soonest))
 
 
-def wait_of(tx: Tx, delivery_id: int) -> float | None:
-    """Seconds until a parcel of the delivery may go; None when nothing of it waits."""
+def wait_of(tx: Tx, lease: Lease, delivery_id: int) -> float | None:
+    """Seconds until a parcel of our share of the delivery may go; None when nothing of it waits."""
     soonest = tx.execute(
         select(func.min(parcels.c.next_at) - clock(tx)).where(
             parcels.c.delivery_id == delivery_id,
+            parcels.c.share == lease.share,
             parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)),
         )
     ).scalar()

@@ -128,6 +128,7 @@ deliveries = Table(
 
 # One request or one stored object of a delivery: the staged rows [first_row, last_row], or the parts of a message.
 # The entity (hashed, never in clear) is what a part speaks of: empty when its order does not matter, null in files.
+# The share of a large delivery is what one sender works on; it is fixed when the delivery is cut.
 parcels = Table(
     "parcels",
     metadata,
@@ -149,7 +150,8 @@ parcels = Table(
     Column("entity", String(40)),
     Column("order_at", Float, nullable=False, default=0.0),
     Column("reply", Text),
-    Index(None, "delivery_id", "state"),
+    Column("share", Integer, nullable=False, default=0, server_default="0"),
+    Index(None, "delivery_id", "state", "first_row"),
     Index(None, "delivery_id", "first_row"),
     Index(None, "entity", "state"),
 )

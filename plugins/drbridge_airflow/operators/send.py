@@ -13,6 +13,8 @@ from drbridge_airflow.operators.brick import Brick
 from drbridge_airflow.policies import work_from
 
 if TYPE_CHECKING:
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+
     from drbridge.exchange.desk import Desk
     from drbridge.exchange.tally import SendResult
     from drbridge.exchange.work import Work
@@ -33,7 +35,7 @@ class _Sender(Brick):
         result = self._send(desk, asked)
         if asked.dry_run:
             self._show_calls(result)
-        elif result.held_by:
+        elif result.held_by and not result.sent:
             self.log.info("Another run is sending this flow's work now: %s", result.held_by)
         elif result.handed_on:
             self.log.info("%d rows are left to the next run; %d went", result.open_left, result.sent)
@@ -65,9 +67,22 @@ class Send(_Sender):
 
     A file gets its verdict from `archive`. A message has none: this brick fails in the run that left one for a person,
     or saw one refused of which its sender is not told. The owners are told of each message by its number.
+
+    Args:
+        sender: which of several tasks that share large files this is; each takes what is free.
     """
 
     ui_color = "#dcfce7"
+
+    def __init__(self, *, sender: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sender = sender
+
+    @classmethod
+    def shared_by(cls, senders: int) -> MappedOperator:
+        """So many tasks, on as many workers as there are; `senders` of the endpoint is what a large file is cut for."""
+        mapped = cls.partial(task_id="send", trigger_rule="all_done", map_index_template="sender {{ task.sender }}")
+        return mapped.expand(sender=list(range(1, senders + 1)))
 
     def _send(self, desk: Desk, asked: Work) -> SendResult:
         from drbridge.exchange.resend import names_any

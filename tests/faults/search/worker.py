@@ -111,7 +111,7 @@ class Worker:
     def turns(self) -> Worker:
         """Writes what came in and marks what goes next; as `Sender.run` does it."""
         sender = self._sender()
-        room = sender.endpoint.in_flight * sender.lineup.ahead - len(self.flights)
+        room = sender.endpoint.in_flight + min(sender.endpoint.in_flight, sender.lineup.ahead) - len(self.flights)
         try:
             claims = sender._turn(list(self.done), room, bool(self.flights))
         except Interrupted:
@@ -166,7 +166,7 @@ class Worker:
         assert self.sender is not None
         sender = copy.copy(self.sender)
         sender.tally = copy.deepcopy(self.sender.tally)
-        sender.wire, sender.looking = asyncio.Semaphore(sender.endpoint.in_flight), asyncio.Lock()
+        sender.looking = asyncio.Lock()
         return sender
 
 
