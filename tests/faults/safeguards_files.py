@@ -65,11 +65,11 @@ def _not_held(real: Any, begins: str = "") -> Any:
     """Work on lanes that begin so without holding them."""
 
     @contextmanager
-    def working_on(desk: Any, lane: str) -> Iterator[Lease | None]:
+    def working_on(desk: Any, lane: str, share: int = 0) -> Iterator[Lease | None]:
         if lane.startswith(begins):
-            yield Lease(lane, desk.worker, 0, 90.0)
+            yield Lease(lane, desk.worker, 0, 90.0, share)
         else:
-            with real(desk, lane) as lease:
+            with real(desk, lane, share) as lease:
                 yield lease
 
     return working_on

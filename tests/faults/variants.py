@@ -29,7 +29,7 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
     keep, write = leases.keep, parcels._write
 
     def kept(tx: Tx, lease: Lease, seconds: float = leases.LEASE_SECONDS) -> Lease:
-        look = select(leases_table.c.epoch).where(leases_table.c.lane == lease.lane)
+        look = select(leases_table.c.epoch).where(leases_table.c.lane == lease.name)
         return keep(tx, replace(lease, epoch=tx.execute(look).scalar_one()), seconds)
 
     def written(tx: Tx, lease: Lease, group: Sequence[Settled]) -> set[int]:
@@ -66,9 +66,12 @@ def no_lease(patch: pytest.MonkeyPatch) -> None:
     """Whoever asks for a lane gets it."""
     acquire = leases.acquire
 
-    def acquired(tx: Tx, lane: str, holder: str, seconds: float = leases.LEASE_SECONDS) -> Lease | None:
-        tx.execute(update(leases_table).where(leases_table.c.lane == lane).values(expires_at=0.0))
-        return acquire(tx, lane, holder, seconds)
+    def acquired(
+        tx: Tx, lane: str, holder: str, seconds: float = leases.LEASE_SECONDS, share: int = 0
+    ) -> Lease | None:  # fmt: skip
+        name = leases.name_of(lane, share)
+        tx.execute(update(leases_table).where(leases_table.c.lane == name).values(expires_at=0.0))
+        return acquire(tx, lane, holder, seconds, share)
 
     patch.setattr(leases, "acquire", acquired)
 

@@ -1,7 +1,7 @@
 """Requests on the wire: so many at once, the next ones in hand, and what landed waiting to be written down.
 
 What lands within a moment is written in one transaction, as long as enough is in hand to keep the wire busy meanwhile.
-How much is in hand grows with how fast the target answers: about four moments' work.
+How much is in hand grows with how fast the target answers: four times what landed since the ledger was looked into.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Crew:
     @property
     def room(self) -> int:
         """How many more it takes now."""
+        if self._error is not None:
+            return 0
         in_hand = min(self._ahead, self._hands + MOMENTS_IN_HAND * self._pace)
         return max(0, self._hands + in_hand - self._under_way)
 
@@ -80,16 +82,17 @@ class Crew:
             self._news.set()
 
     def collect(self) -> list[Settled]:
-        """What landed since it was last asked.
+        """What landed since it was last asked; after an error what had landed before is handed out first.
 
         Raises:
             Fenced: another worker has the lane.
         """
-        if self._error is not None:
-            raise self._error
         landed, self._landed = self._landed, []
+        if self._error is None:
+            self._news.clear()
+        elif not landed:
+            raise self._error
         self._pace, self._under_way = len(landed), self._under_way - len(landed)
-        self._news.clear()
         return landed
 
     async def news(self, pause: float) -> None:

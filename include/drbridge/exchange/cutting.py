@@ -19,6 +19,7 @@ from drbridge.exchange.operations import operation_of
 from drbridge.exchange.staging import StagedFile, view_of
 from drbridge.ledger.database import Tx
 from drbridge.ledger.deliveries import lane_of
+from drbridge.ledger.leases import MOST_SHARES
 from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
@@ -88,7 +89,7 @@ def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
 
 def _share_of(rows: int, endpoint: Endpoint, row: int) -> int:
     """In which share of a large delivery a row travels: ranges that follow each other, more of them than senders."""
-    shares = min(endpoint.senders * SHARES_OF_A_SENDER, rows // ROWS_WORTH_A_SHARE)
+    shares = min(endpoint.senders * SHARES_OF_A_SENDER, MOST_SHARES, rows // ROWS_WORTH_A_SHARE)
     return row * shares // rows if endpoint.senders > 1 and shares > 1 else 0
 
 

@@ -34,6 +34,11 @@ STAGE_IS_MISSING = Outcome(
     ParcelState.PENDING, "no_stage", "its stage is not scheduled there yet", wait_seconds=5.0, was_sent=False
 )
 LEASE_IS_SHORT = Outcome(ParcelState.PENDING, "lease_short", "not sent: the lease is nearly over", was_sent=False)
+NEXT_STEP = {
+    ParcelState.PARKED: "ask the other side whether it has it; if not, trigger the flow with file = this number and "
+    "resend = unknown",
+    ParcelState.REJECTED: "have the cause corrected, then trigger the flow with file = this number and resend = failed",
+}
 
 
 def back_off(tries: int) -> float:

@@ -25,7 +25,11 @@ from drbridge.systems import Endpoint, Flow
 
 LINGER_SECONDS = 5.0
 AHEAD = {"resend": 1_000, "query": 16, "park": 0}
-"""What a lost worker had under way is in doubt: sent again, asked one by one, or a person's work."""
+"""How many more than may be on the wire are marked as under way, at most. What a lost worker had under way is in doubt:
+sent again, asked about one by one, or a person's work."""
+
+Place = tuple[int | None, int]
+"""The lane's oldest delivery, and a share of it."""
 
 OPENED = "Opened %d deliveries (resend %s, asked by %s)"
 NONE_OPENED = f"{OPENED}: `drbridge inbox show` tells what became of a message"
@@ -89,36 +93,35 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
 
 def _drain_shares(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work, lane: str) -> SendResult:
     """Works on one share after the other, whichever is free, until nothing of any may go now."""
-    total, tired = SendResult(), set[tuple[int | None, int]]()
-    while (share := _next_share(desk, lane, tired)) is not None:
-        with working_on(desk, lane, share) as lease:
+    total, looked_at, waiting = SendResult(), set[Place](), ""
+    while (place := next_place(desk, lane, looked_at)) is not None:
+        looked_at.add(place)
+        with working_on(desk, lane, place[1]) as lease:
             if lease is None:
-                tired.add((_oldest(desk, lane), share))
                 continue
             with desk.ledger.write() as tx:
                 take_over(tx, endpoint, lease)
             sender = Sender(desk, flow, endpoint, lease, lineup_of(desk, flow, endpoint, work))
-            total = total + asyncio.run(sender.run())
-        tired.add((_oldest(desk, lane), share))
-        if sender.stop or sender.time_is_up:
+            result = asyncio.run(sender.run())
+        total, waiting = total + result, result.waiting or waiting
+        if sender.stop or sender.lineup.lasts_seconds is not None:
             break
     with desk.ledger.read() as tx:
         others = leases.holder_of(tx, lane)
         left = 0 if others else parcels.open_rows(tx, lane)
-    return replace(total, open_left=left, held_by=others, waiting=total.waiting if left else "")
+    return replace(total, open_left=left, held_by=others, waiting=waiting if left else "")
 
 
-def _next_share(desk: Desk, lane: str, tired: Container[tuple[int | None, int]]) -> int | None:
-    """A share of the lane's oldest delivery that may have something to do, those left out that had none before."""
+def next_place(desk: Desk, lane: str, looked_at: Container[Place] = ()) -> Place | None:
+    """Where something may go now, in the lane's oldest delivery; not where this worker has looked before.
+
+    The first look is worth a lease though nothing may go: what a lost worker had under way is judged then.
+    """
     with desk.ledger.read() as tx:
         oldest = queue.next_delivery(tx, lane)
-        shares = [0] if oldest is None else queue.shares_to_move(tx, oldest) or [0]
-    return next((share for share in shares if (oldest, share) not in tired), None)
-
-
-def _oldest(desk: Desk, lane: str) -> int | None:
-    with desk.ledger.read() as tx:
-        return queue.next_delivery(tx, lane)
+        shares = [] if oldest is None else queue.shares_to_move(tx, oldest)
+    places = [(oldest, share) for share in shares or ([] if looked_at else [0])]
+    return next((place for place in places if place not in looked_at), None)
 
 
 def take_over(tx: Tx, endpoint: Endpoint, lease: Lease) -> None:
@@ -135,7 +138,8 @@ def take_over(tx: Tx, endpoint: Endpoint, lease: Lease) -> None:
 
 def lineup_of(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> Lineup:
     """Chunks of files keep the order of the files; messages and answers go side by side."""
-    ahead = AHEAD[endpoint.unknown]
+    is_paced = desk.systems.calls_per_second(endpoint.connection) is not None
+    ahead = 0 if is_paced else AHEAD[endpoint.unknown]  # a permit is for now: what has one must not wait in hand
     if endpoint.name == flow.answer:
         return SideBySide(desk, 0.0, ahead)
     if flow.message:

@@ -25,6 +25,7 @@ from drbridge.exchange.outcomes import (
     LATER,
     LEASE_IS_SHORT,
     LONGEST_WAIT_SECONDS,
+    NEXT_STEP,
     NOT_BUILT,
     STAGE_IS_MISSING,
     judge,
@@ -52,11 +53,6 @@ LEASE_IS_FRESH_SECONDS = 1.0
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
-NEXT_STEP = {
-    ParcelState.PARKED: "ask the other side whether it has it; if not, trigger the flow with file = this number and "
-    "resend = unknown",
-    ParcelState.REJECTED: "have the cause corrected, then trigger the flow with file = this number and resend = failed",
-}
 
 
 class Sender:
@@ -155,9 +151,9 @@ class Sender:
                 of_message(self.desk, tx, self.flow.name, number, each.outcome.code, fix, what)
             if each.outcome.code == NOT_BUILT and not each.claim.entity and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
-        self._note_health(tx, done)
         self._hold_hopeless(tx, counted)
         settle(tx, self.flow, {each.claim.delivery_id for each in counted}, _answered_later(counted))
+        self._note_health(tx, done)  # after the deliveries: senders that share one lock the same in the same order
 
     def _needs_person(self, settled: Settled) -> bool:
         """Whether it is part of a message, or the answer to one, whose sender will not be told of its trouble."""
@@ -196,6 +192,7 @@ class Sender:
         why = f"{why}; correct the cause, then trigger the flow with the file and resend = failed to go on"
         if deliveries.hold(tx, claim.delivery_id, why):
             self.tally.trouble(claim, f"held, {why}")
+            self._keep_back()
 
     def _parked_if_hopeless(self, tx: Tx, each: Settled) -> Settled:
         """What is in doubt waits for a person: at once where the policy says so, else after many tries in vain.
@@ -259,6 +256,7 @@ class Sender:
             why = health.last_error or "it asked for it"
             self.waiting = f"{self.endpoint.connection} is left alone for {health.wait_seconds:.0f} s: {why}"
             self.stop = why if health.stopped else ""
+            self._keep_back()
             return []
         alone = health.failures > 0 or not self.tally.answered
         if alone and busy:
@@ -293,15 +291,19 @@ class Sender:
     async def _carry(self, target: RestTarget, claim: Claim) -> Settled:
         """Builds and sends one request, and says what came of it.
 
-        What was claimed before the target was seen in trouble, and waits for the wire, goes back: the ledger decides.
+        What was claimed before the target was seen in trouble, or its file was held, goes back: the ledger decides.
         """
         started = self.desk.clock.monotonic()
         outcome = KEPT_BACK if claim.at <= self.troubled else await self._outcome(target, claim)
         if outcome.retry_after is not None or outcome.target_failed or outcome.stop:
-            self.troubled = self.newest_claim
+            self._keep_back()
         if claim.in_doubt and outcome.state is ParcelState.PENDING:
             outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
+
+    def _keep_back(self) -> None:
+        """What was claimed so far and waits for the wire goes back."""
+        self.troubled = self.newest_claim
 
     async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:
         is_small = claim.sealed or self.operation.shape == "row"

@@ -175,7 +175,7 @@ def test_a_parcel_waits_for_its_time(ledger: Ledger) -> None:
         claim = queue.claim(tx, lease, delivery, 1)[0]
         parcels.settle(tx, lease, [come_of(claim, ParcelState.PENDING, wait_seconds=60.0)])
         assert queue.claim(tx, lease, delivery, 1) == []
-        assert queue.wait_of(tx, delivery) == pytest.approx(60, abs=5)
+        assert queue.wait_of(tx, lease, delivery) == pytest.approx(60, abs=5)
         parcels.hurry(tx, LANE)
         assert len(queue.claim(tx, lease, delivery, 1)) == 1
 
