@@ -44,6 +44,10 @@ def _file(policy: str) -> World:
     return World("a file of three chunks", policy, OUTCOMES, outcomes(3), rows=1)
 
 
+def _shared(policy: str) -> World:
+    return World("two shares of a file", policy, OUTCOMES, outcomes(2), rows=1, senders=2)
+
+
 STEPS = World("two steps of a stage", "query", STAGES, stages(SCHEDULED, BEGUN))
 SLOW = World(
     "a request that takes its time", "query", STAGES, stages(SCHEDULED), jumps=(MOST_OF_A_LEASE, THE_REST)
@@ -57,6 +61,7 @@ PLANS: dict[str, tuple[Plan, ...]] = {
     "resend": (
         Plan(_versions("resend"), 11, 3), Plan(_versions("resend"), 13, 3, 13), Plan(_late("resend"), 9, 2),
         Plan(_two("resend"), 9, 2), Plan(_file("resend"), 9, 2), Plan(SPLIT, 9, 3), Plan(ANSWER, 9, 3),
+        Plan(_shared("resend"), 11, 2, 11),
     ),
     "query": (
         Plan(STEPS, 11, 3), Plan(STEPS, 13, 3, 13), Plan(SLOW, 13, 2, 13), Plan(TWO_STAGES, 9, 2),
@@ -64,7 +69,7 @@ PLANS: dict[str, tuple[Plan, ...]] = {
     ),
     "park": (
         Plan(_versions("park"), 11, 3), Plan(_versions("park"), 13, 3, 13), Plan(_late("park"), 9, 2),
-        Plan(_two("park"), 9, 2), Plan(_file("park"), 9, 2),
+        Plan(_two("park"), 9, 2), Plan(_file("park"), 9, 2), Plan(_shared("park"), 11, 2, 11),
     ),
 }  # fmt: skip
 

@@ -41,7 +41,7 @@ def ends(play: Play, state: State) -> None:
 
 
 def _clean(play: Play, state: State) -> State:
-    return _runs(play, state.on("a clean worker begins", workers=(Worker("C", 1),)))
+    return _runs(play, state.on("a clean worker begins", workers=(Worker("C", play.begun.world.senders),)))
 
 
 def _runs(play: Play, state: State) -> State:

@@ -124,7 +124,7 @@ def _told(worker: Worker, now: float) -> tuple[object, ...]:
     )  # fmt: skip
     flights = [_flight_told(each, now) for each in worker.flights]
     done = [(each.claim.id, each.outcome) for each in worker.done]
-    return worker.name, worker.starts, worker.stage, lease and lease.epoch, memory, flights, done
+    return worker.name, worker.starts, worker.stage, lease and (lease.share, lease.epoch), memory, flights, done
 
 
 def _flight_told(flight: Flight, now: float) -> object:

@@ -153,7 +153,7 @@ class Play:
     def _is_fenced(self, worker: Worker) -> bool:
         if worker.lease is None:
             return False
-        [(epoch,)] = self.memory.rows(f"select epoch from leases where lane = '{self.place.lane}'")
+        [(epoch,)] = self.memory.rows(f"select epoch from leases where lane = '{worker.lease.name}'")
         return bool(epoch > worker.lease.epoch)
 
     def _wind(self, state: State) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from drbridge.errors import Interrupted
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.send import lineup_of, take_over
+from drbridge.exchange.send import lineup_of, next_place, take_over
 from drbridge.exchange.sender import Sender
 from drbridge.exchange.work import Work
 from drbridge.ledger import leases
@@ -91,9 +91,13 @@ class Worker:
         return self if self.starts or self.stage != "idle" else replace(self, starts=1)
 
     def acquires(self, place: Place) -> Worker:
-        name = f"{self.name}{self.starts}{place.time.seconds}"
-        with place.desk.ledger.write() as tx:
-            lease = leases.acquire(tx, place.lane, name)
+        """Takes the first share that is free, of those in which anything may go."""
+        name, lease = f"{self.name}{self.starts}{place.time.seconds}", None
+        looked_at: set[tuple[int | None, int]] = set()
+        while lease is None and (found := next_place(place.desk, place.lane, looked_at)) is not None:
+            looked_at.add(found)
+            with place.desk.ledger.write() as tx:
+                lease = leases.acquire(tx, place.lane, name, share=found[1])
         begun = replace(self, starts=self.starts - 1)
         return begun if lease is None else replace(begun, stage="acquired", lease=lease)
 

@@ -10,7 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
+
 from drbridge.adapters.outside import ConnectionsOutside, environment_connection
+from drbridge.exchange import cutting
 from drbridge.exchange.accept import accept, read
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.requests import Requests
@@ -59,6 +62,7 @@ class World:
         later: what arrives at any moment after that.
         jumps: the times that may pass at once, in seconds.
         answers: whether what is searched is the flow's answers; what they answer is delivered before.
+        senders: how many share a file; it is cut in a share for each row then.
     """
 
     name: str
@@ -69,6 +73,7 @@ class World:
     rows: int = 500
     jumps: tuple[float, ...] = (91.0,)
     answers: bool = False
+    senders: int = 1
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,8 @@ def systems_of(world: World) -> Systems:
     if not flow.message:
         flow = flow.model_copy(update={"source": OUTCOMES_SOURCE})
     name = (flow.answer if world.answers else None) or flow.deliver[0]
-    endpoint = shipped.endpoints[name].model_copy(update={"unknown": world.policy, "rows": world.rows})
+    changed = {"unknown": world.policy, "rows": world.rows, "senders": world.senders}
+    endpoint = shipped.endpoints[name].model_copy(update=changed)
     others = {key: each for key, each in shipped.flows.items() if each.source != shipped.flow(world.flow).source}
     return shipped.model_copy(
         update={"endpoints": shipped.endpoints | {name: endpoint}, "flows": others | {flow.name: flow}}
@@ -191,7 +197,9 @@ def outcomes(rows: int) -> Arrival:
         with store.upload(OUTCOME.name) as upload:
             upload.write(content)
             upload.complete(hashlib.sha256(content).hexdigest())
-        taken = take(desk, OUTCOMES, OUTCOME.name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cutting, "ROWS_WORTH_A_SHARE", 1)
+            taken = take(desk, OUTCOMES, OUTCOME.name)
         assert (taken.state, taken.accepted) == ("taken", rows), taken
 
     return arrive

@@ -70,6 +70,31 @@ def test_a_late_worker_cannot_release_the_lane_of_the_present_one(ledger: Ledger
         assert leases.holder_of(tx, "lane") == "present"
 
 
+def test_each_share_of_a_lane_has_a_holder_and_an_epoch_of_its_own(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        one, other = leases.acquire(tx, "lane", "one"), leases.acquire(tx, "lane", "other", share=1)
+        assert leases.acquire(tx, "lane", "third", share=1) is None
+        assert one is not None
+        assert other is not None
+        leases.release(tx, other)
+        again = leases.acquire(tx, "lane", "third", share=1)
+        assert again is not None
+        assert (again.epoch, again.share) == (other.epoch + 1, 1)
+        assert leases.keep(tx, one).epoch == one.epoch
+    with pytest.raises(Fenced), ledger.write() as tx:
+        leases.keep(tx, other)
+
+
+def test_lane_is_held_while_any_share_of_it_is_and_not_by_another_lane_of_like_name(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        last = leases.acquire(tx, "lane", "one", share=leases.MOST_SHARES - 1)
+        leases.acquire(tx, "lane > a file", "another")
+        assert last is not None
+        assert leases.holder_of(tx, "lane") == "one"
+        leases.release(tx, last)
+        assert leases.holder_of(tx, "lane") is None
+
+
 def test_keeping_a_short_lease_makes_it_long_again(ledger: Ledger) -> None:
     with ledger.write() as tx:
         lease = leases.acquire(tx, "lane", "worker", seconds=5)

@@ -39,8 +39,8 @@ def arrive(tx: Tx, sha: str = "a" * 64, rows: int = 30, business_at: float = 1_0
     return delivery
 
 
-def hold(tx: Tx, holder: str = "worker", seconds: float = 90) -> Lease:
-    lease = leases.acquire(tx, LANE, holder, seconds)
+def hold(tx: Tx, holder: str = "worker", seconds: float = 90, share: int = 0) -> Lease:
+    lease = leases.acquire(tx, LANE, holder, seconds, share)
     assert lease is not None
     return lease
 
@@ -94,6 +94,42 @@ def test_a_fenced_worker_settles_nothing(ledger: Ledger) -> None:
         assert parcels.settle(tx, late, [come_of(claim, ParcelState.REJECTED)]) == []
         assert parcels.settle(tx, present, [come_of(claim, ParcelState.ACKED)]) != []
         assert parcels.of_delivery(tx, delivery)[0].state == ParcelState.ACKED
+
+
+def in_two_shares(tx: Tx) -> int:
+    """A delivery of three parcels of which the last is a share of its own."""
+    delivery = arrive(tx)
+    table = tables.parcels
+    tx.execute(update(table).where(table.c.delivery_id == delivery, table.c.first_row == 20).values(share=1))
+    return delivery
+
+
+def test_sender_of_a_share_is_given_its_parcels_only(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        delivery = in_two_shares(tx)
+        one, other = hold(tx, "one"), hold(tx, "other", share=1)
+        assert [each.first_row for each in queue.claim(tx, other, delivery, 9)] == [20]
+        assert [each.first_row for each in queue.claim(tx, one, delivery, 9)] == [0, 10]
+        assert queue.wait_of(tx, one, delivery) is None
+        assert queue.shares_to_move(tx, delivery) == [0, 1]
+
+
+@pytest.mark.parametrize("parks", [False, True])
+def test_new_holder_of_a_share_leaves_alone_what_others_have_under_way(ledger: Ledger, parks: bool) -> None:
+    with ledger.write() as tx:
+        delivery = in_two_shares(tx)
+        one, lost = hold(tx, "one"), hold(tx, "lost", share=1)
+        queue.claim(tx, one, delivery, 1)
+        queue.claim(tx, lost, delivery, 1)
+        leases.release(tx, lost)
+        leases.release(tx, hold(tx, "passing by", share=1))
+        present = hold(tx, "present", share=1)
+        assert parcels.doubt_older_epochs(tx, present) == 1
+        found = [ParcelState.IN_FLIGHT, ParcelState.PENDING, ParcelState.UNKNOWN]
+        assert [row.state for row in parcels.of_delivery(tx, delivery)] == found
+        if parks:
+            tx.execute(update(tables.parcels).where(tables.parcels.c.share == 0).values(state=ParcelState.UNKNOWN))
+            assert parcels.park_doubtful(tx, present) == 1
 
 
 def test_words_that_no_database_keeps_are_cleaned_before_they_are_written(ledger: Ledger) -> None:

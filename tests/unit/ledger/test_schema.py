@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 
+from drbridge.ledger import leases, queue
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
 from drbridge.ledger.tables import deliveries, metadata, targets
@@ -24,6 +25,9 @@ ROWS_OF_THE_FIRST_VERSION = [
     """INSERT INTO targets (name, failures, open_until, not_before, last_error)
        VALUES ('derms_rest', 4, 0, 0, 'it did not answer')""",
 ]
+
+PARCEL_OF_THE_SIXTH_VERSION = """INSERT INTO parcels (id, delivery_id, first_row, last_row, rows, key, generation,
+    state, epoch, tries, next_at, order_at) VALUES (3, 7, 0, 2, 3, 'k', 0, 'PENDING', 0, 0, 0, 0)"""
 
 
 @pytest.fixture
@@ -68,6 +72,19 @@ def test_an_upgrade_keeps_what_the_first_version_held(empty: Ledger) -> None:
     assert (delivery.id, delivery.lane, delivery.generation) == (7, "flow > there", 2)
     assert (delivery.version_at, delivery.verdict) == (0.0, "")
     assert (target.name, target.failures, target.succeeded_at) == ("derms_rest", 4, 0.0)
+
+
+def test_parcels_of_before_the_shares_are_the_first_share(empty: Ledger) -> None:
+    upgrade(empty, "0006")
+    with empty.write() as tx:
+        for row in (*ROWS_OF_THE_FIRST_VERSION, PARCEL_OF_THE_SIXTH_VERSION):
+            tx.execute(text(row))
+    upgrade(empty)
+    with empty.write() as tx:
+        lease = leases.acquire(tx, "flow > there", "worker")
+        assert lease is not None
+        assert queue.shares_to_move(tx, 7) == [0]
+        assert [each.id for each in queue.claim(tx, lease, 7, 9)] == [3]
 
 
 def test_upgraded_tables_are_those_the_code_describes(ledger: Ledger) -> None:
