@@ -9,7 +9,8 @@ unfinished is due again, and at midnight UTC as a sweep. A run works on every fi
 and reason in `rejects/` beside it. Red `archive`: the file was refused and is called `Error-...`, or DACS has
 not taken all of it yet and the rest goes by itself. Skipped `archive`: a person must decide, and its log says
 what to ask DACS and which `resend` to choose. Red `answer`: DERMS could not be told yet; that is tried again by
-itself, and the rows are not touched.
+itself, and the rows are not touched. Four tasks `send` share a large file, on as many workers as there are; one that
+finds no part of it free ends green.
 
 **Run it again** trigger it with an empty form: everything that waits. One file: give its name or a pattern.
 What was refused, once the cause is gone: give the file and `resend = failed`. Look first: `dry_run`. A day: a

@@ -106,8 +106,9 @@ class Endpoint(Frozen):
         unknown: what to do with a request whose effect nobody knows: `resend` it, `query` the other side first, or
             `park` it for a person.
         reason: why that is right here, for the next reader.
-        in_flight: requests of one sender under way at once, at most.
-        senders: how many tasks share a large file, each with so many requests under way.
+        in_flight: requests of one sender under way at once, at most; the other side meets `in_flight` times `senders`.
+        senders: how many senders a large file is cut for (from 10,000 rows on); as many tasks as the flow's DAG says
+            share it.
         max_tries: a request that stays in doubt this often while its target works is parked for a person.
         release: what is different in a release, when the installation's profile is that release.
     """

@@ -86,8 +86,12 @@ class TaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         self.run.pushed[key] = value
 
-    def xcom_pull(self, task_ids: str, map_indexes: int = -1) -> Any:
-        return self.run.results.get((task_ids, map_indexes))
+    def xcom_pull(self, task_ids: str, map_indexes: int | None = None) -> Any:
+        """Without an index all there are of a mapped task, as Airflow does."""
+        results = self.run.results
+        if map_indexes is not None or (task_ids, -1) in results:
+            return results.get((task_ids, -1 if map_indexes is None else map_indexes))
+        return [result for (task, _), result in sorted(results.items()) if task == task_ids] or None
 
 
 @contextmanager

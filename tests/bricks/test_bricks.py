@@ -101,6 +101,29 @@ def test_while_another_run_sends_ours_ends_green_and_leaves_the_verdict_to_it(bo
     assert "another:worker" in str(run.error)
 
 
+def test_sender_that_met_one_of_its_own_run_leaves_no_verdict_to_another(box: Sandbox) -> None:
+    box.drop(SCORES, NAME, scores())
+    run = Run.of(SCORE_FLOW)
+    run.do(make(Take, SCORE_FLOW, file=NAME), 0)
+    run.results |= {("send", 0): {"held_by": None}, ("send", 1): {"held_by": "the first sender"}}
+    archive = _after(Archive, SCORE_FLOW, "take", "send")
+    assert run.do(archive, 0) == RED
+    assert "not settled yet" in str(run.error)
+    with desk_for_worker().ledger.write() as tx:
+        leases.acquire(tx, lane_of(SCORE_FLOW, "derms_device_score"), "another:worker", share=3)
+    assert run.do(archive, 0) == SKIPPED
+    assert "another:worker" in str(run.error)
+
+
+def test_dry_run_of_several_senders_shows_each_call_once(box: Sandbox) -> None:
+    box.drop(SCORES, NAME, scores())
+    run = Run.of(SCORE_FLOW, dry_run=True)
+    run.do(make(Take, SCORE_FLOW, file=NAME), 0)
+    assert run.do(make(Send, SCORE_FLOW, sender=1), 0) == GREEN
+    assert run.do(make(Send, SCORE_FLOW, sender=2), 1) == SKIPPED
+    assert len(run.results["send", 0]["calls"]) == 1
+
+
 def test_a_file_relayed_to_a_store_arrives_byte_for_byte(box: Sandbox) -> None:
     source, name = load().flows[ENROLLMENT_FLOW].source, "ENROLL_SYNC_20260714T040000Z_0042.csv"
     box.drop(source, name, b"nonsense\n1\n")

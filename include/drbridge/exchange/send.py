@@ -66,6 +66,14 @@ def answer(desk: Desk, flow_name: str, work: Work) -> SendResult:
     return _drain_all(desk, flow, owed, work)
 
 
+def who_sends(desk: Desk, flow_name: str) -> str | None:
+    """Who is sending the flow's work now; None when nobody is."""
+    flow = desk.systems.flow(flow_name)
+    with desk.ledger.read() as tx:
+        holders = [leases.holder_of(tx, lane_of(flow.name, name)) for name in flow.deliver]
+    return next(filter(None, holders), None)
+
+
 def _drain_all(desk: Desk, flow: Flow, endpoints: list[Endpoint], work: Work) -> SendResult:
     """Works on each endpoint; one that cannot be worked with does not keep the others from theirs."""
     total, wrong = SendResult(), None

@@ -38,20 +38,29 @@ class Archive(FileBrick):
         context["ti"].xcom_push(key="verdict", value=verdict.as_dict())
         if verdict.state in ("needs_person", "gone"):
             raise AirflowSkipException(str(verdict))
-        if verdict.state == "open" and (other := self._another_run(context)):
+        if verdict.state == "open" and (other := self._another_run(desk, context)):
             raise AirflowSkipException(f"{other}, and gives the verdict on {self.file}")
         raise AirflowFailException(str(verdict))
 
-    def _another_run(self, context: Context) -> str:
-        """What another run is doing with this file, as the tasks before this one saw it."""
+    def _another_run(self, desk: Desk, context: Context) -> str:
+        """What another run is doing with this file, as the tasks before this one saw it.
+
+        A sender also names one of its own run, of those that share the work: all of these have ended by now.
+        """
+        from drbridge.exchange.send import who_sends
+
         ti, before = context["ti"], self.get_flat_relative_ids(upstream=True)
         index = ti.map_index
         for task_id in before & {"take", "relay"}:
-            seen = ti.xcom_pull(task_ids=task_id, map_indexes=index)
-            results = seen if isinstance(seen, list) else [seen]
-            if any(result and result.get("state") == "busy" for result in results):
+            seen = _each(ti.xcom_pull(task_ids=task_id, map_indexes=index))
+            if any(result.get("state") == "busy" for result in seen):
                 return f"another run is at '{task_id}' of this file"
-        sent = ti.xcom_pull(task_ids="send") if "send" in before else None
-        if sent and sent.get("held_by"):
-            return f"another run is sending this flow's work ({sent['held_by']})"
+        sent = _each(ti.xcom_pull(task_ids="send")) if "send" in before else []
+        if any(result.get("held_by") for result in sent) and (other := who_sends(desk, self.dag_id)):
+            return f"another run is sending this flow's work ({other})"
         return ""
+
+
+def _each(results: Any) -> list[dict[str, Any]]:
+    """What a task returned, or each of a mapped one."""
+    return [result for result in (results if isinstance(results, list) else [results]) if result]
