@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import safeguards_files, safeguards_http, safeguards_requests
+from tests.faults import safeguards_files, safeguards_http, safeguards_requests, safeguards_shares
 from tests.faults.line import Line
 from tests.faults.taken_out import TAKE_OUT
 
@@ -45,6 +45,7 @@ class Safeguard:
 SAFEGUARDS: Mapping[str, Safeguard] = {
     **{name: Safeguard(*each) for name, each in safeguards_requests.SAFEGUARDS.items()},
     **{name: Safeguard(*each) for name, each in safeguards_files.SAFEGUARDS.items()},
+    **{name: Safeguard(*each) for name, each in safeguards_shares.SAFEGUARDS.items()},
     **{f"{each.name}: {each.fault}": Safeguard(each.test, each.out, each.case) for each in safeguards_http.SAFEGUARDS},
 }
 
