@@ -99,8 +99,8 @@ def hands(patch: Patch) -> None:
     """Whatever is taken in hand goes at once."""
     make = Crew.__init__
 
-    def without_end(crew: Crew, carry: Any, _hands: int, ahead: int) -> None:
-        make(crew, carry, 1_000, ahead)
+    def without_end(crew: Crew, carry: Any, hands: int, ahead: int) -> None:
+        make(crew, carry, 1_000 * hands, ahead)
 
     patch.setattr(Crew, "__init__", without_end)
 

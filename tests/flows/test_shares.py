@@ -78,11 +78,11 @@ def in_state(desk: Desk, state: ParcelState, share: int | None = None) -> int:
         return int(tx.execute(look if share is None else look.where(parcels.c.share == share)).scalar_one())
 
 
-def take_two_files(desk: Desk, box: Sandbox) -> None:
-    """A small file that is newer than a large one."""
-    box.drop(OUTCOMES, OLDER_NAME, many(OUTCOME, "event_outcome", ROWS)[0])
+def take_two_files(desk: Desk, box: Sandbox, rows_of_the_newer: int) -> None:
+    older = many(OUTCOME, "event_outcome", ROWS)[0].replace(b"SUCCESS", b"CANCELLED")
+    box.drop(OUTCOMES, OLDER_NAME, older)
     take(desk, OUTCOME_FLOW, OLDER_NAME)
-    take_outcomes(desk, box, 4)
+    take_outcomes(desk, box, rows_of_the_newer)
 
 
 def of_the_newer(desk: Desk) -> dict[str, int]:
@@ -128,21 +128,21 @@ def test_share_of_a_killed_sender_is_drained_by_another(shared: Desk, box: Sandb
 
 
 def test_newer_file_waits_while_a_share_of_the_older_is_under_way(shared: Desk, box: Sandbox) -> None:
-    take_two_files(shared, box)
+    take_two_files(shared, box, ROWS)
     with killed_after(1):
         send(named(shared, "lost"), OUTCOME_FLOW, NOW)
     send(named(shared, "next"), OUTCOME_FLOW, Work())
-    assert of_the_newer(shared) == {"PENDING": 2}
+    assert of_the_newer(shared) == {"PENDING": CHUNKS}
     free_the_lanes(shared)
     send(named(shared, "next"), OUTCOME_FLOW, Work())
-    assert states(shared) == {"ACKED": CHUNKS + 2}
+    assert states(shared) == {"ACKED": 2 * CHUNKS}
 
 
 def test_two_senders_do_not_leave_the_next_file_to_each_other(
     shared: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One ends the older file while the other, done with its share, still has the lease in which the newer one goes."""
-    take_two_files(shared, box)
+    take_two_files(shared, box, 4)
     real, others = lanes._give_back, [named(shared, "other")]
 
     def give_back(desk: Desk, lease: Any) -> None:

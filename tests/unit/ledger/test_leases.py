@@ -12,7 +12,7 @@ from drbridge.adapters.http import DEADLINE_SECONDS
 from drbridge.exchange.sender import KEEP_LEASE_EVERY_SECONDS, LEASE_NEEDED_SECONDS
 from drbridge.ledger import leases
 from drbridge.ledger.database import Ledger
-from drbridge.ledger.leases import Fenced
+from drbridge.ledger.leases import MOST_SHARES, Fenced
 from drbridge.ledger.tables import leases as leases_table
 from tests.forks import forked
 
@@ -87,7 +87,7 @@ def test_each_share_of_a_lane_has_a_holder_and_an_epoch_of_its_own(ledger: Ledge
 
 def test_lane_is_held_while_any_share_of_it_is_and_not_by_another_lane_of_like_name(ledger: Ledger) -> None:
     with ledger.write() as tx:
-        last = leases.acquire(tx, "lane", "one", share=leases.MOST_SHARES - 1)
+        last = leases.acquire(tx, "lane", "one", share=MOST_SHARES - 1)
         leases.acquire(tx, "lane > a file", "another")
         assert last is not None
         assert leases.holder_of(tx, "lane") == "one"
