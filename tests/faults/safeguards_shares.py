@@ -95,6 +95,11 @@ def kept_back(patch: Patch) -> None:
     patch.setattr(sender.Sender, "_keep_back", lambda _: None)
 
 
+def beginning(patch: Patch) -> None:
+    """Much of a file is claimed ahead though nothing of it was taken yet."""
+    patch.setattr(sender.Sender, "_begins", False)
+
+
 def hands(patch: Patch) -> None:
     """Whatever is taken in hand goes at once."""
     make = Crew.__init__
@@ -138,6 +143,7 @@ _TESTS: dict[Callable[[Patch], None], str] = {
     nothing_ahead: f"{_SHARES}::test_what_a_killed_sender_had_in_hand_is_treated_by_the_policy",
     permits_for_now: f"{_SHARES}::test_nothing_that_has_a_permit_waits_in_hand",
     kept_back: f"{_SHARES}::test_what_is_in_hand_and_never_went_is_given_back_when_the_sender_stops",
+    beginning: "tests/flows/test_trouble.py::test_a_wrong_path_of_single_rows_is_held_after_fifty_refusals",
     hands: f"{_CREW}::test_hands_are_never_exceeded_and_the_oldest_goes_first",
     landed_first: f"{_CREW}::test_error_of_one_ends_all_and_what_had_landed_before_is_told_first",
     own_run: f"{_BRICKS}::test_sender_that_met_one_of_its_own_run_leaves_no_verdict_to_another",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from drbridge.errors import Misconfigured
 from drbridge.exchange import cutting, lanes, sender
@@ -19,8 +19,10 @@ from drbridge.exchange.take import take
 from drbridge.exchange.tally import SendResult
 from drbridge.exchange.work import Work
 from drbridge.ledger import targets
+from drbridge.ledger.database import Ledger
+from drbridge.ledger.schema import upgrade
 from drbridge.ledger.states import ParcelState
-from drbridge.ledger.tables import deliveries, leases, parcels
+from drbridge.ledger.tables import deliveries, leases, metadata, parcels
 from drbridge.settings import Target
 from drbridge_sandbox.sandbox import Sandbox
 from tests.faults.sending import changed_once, free_the_lanes, states, take_outcomes
@@ -46,6 +48,12 @@ def shared(desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 def named(desk: Desk, worker: str) -> Desk:
     return replace(desk, worker=worker)
+
+
+def paced(desk: Desk, a_second: float) -> Desk:
+    connection = desk.systems.endpoints[ENDPOINT].connection
+    pace = {connection: Target(name=connection, calls_per_second=a_second)}
+    return replace(desk, systems=desk.systems.model_copy(update={"targets": pace}))
 
 
 def send_together(*desks: Desk) -> list[SendResult]:
@@ -212,10 +220,27 @@ def test_what_is_in_hand_and_never_went_is_given_back_when_the_sender_stops(desk
 
 def test_nothing_that_has_a_permit_waits_in_hand(desk: Desk) -> None:
     flow, endpoint = desk.systems.flow(OUTCOME_FLOW), desk.systems.endpoints[ENDPOINT]
-    pace = {endpoint.connection: Target(name=endpoint.connection, calls_per_second=5.0)}
-    paced = replace(desk, systems=desk.systems.model_copy(update={"targets": pace}))
     assert lineup_of(desk, flow, endpoint, NOW).ahead > 0
-    assert lineup_of(paced, flow, endpoint, NOW).ahead == 0
+    assert lineup_of(paced(desk, 5.0), flow, endpoint, NOW).ahead == 0
+
+
+def test_two_senders_of_a_paced_target_never_wait_for_each_other_on_postgresql(
+    shared: Desk, box: Sandbox, postgres_url: str
+) -> None:
+    ledger = Ledger(postgres_url)
+    upgrade(ledger)
+    with ledger.write() as tx:
+        names = ", ".join(table.name for table in metadata.sorted_tables)
+        tx.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    on_postgresql = paced(replace(with_endpoint(shared, ENDPOINT, rows=1, in_flight=8), ledger=ledger), 400.0)
+    try:
+        rows = take_outcomes(on_postgresql, box, 5 * ROWS)
+        results = send_together(named(on_postgresql, "one"), named(on_postgresql, "other"))
+        assert sum(each.sent for each in results) == len(rows)
+        assert states(on_postgresql) == {"ACKED": len(rows)}
+    finally:
+        ledger.close()
+    assert changed_once(box.far("dacs"), "event_outcome") == len(rows)
 
 
 def test_senders_of_one_delivery_lock_it_before_its_target(

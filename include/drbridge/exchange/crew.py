@@ -40,12 +40,11 @@ class Crew:
         """Whether anything is under way, what has landed and was collected left out."""
         return self._under_way > 0
 
-    @property
-    def room(self) -> int:
-        """How many more it takes now."""
+    def room(self, far: bool = True) -> int:
+        """How many more it takes now; unless it may reach far ahead, no more than go on the wire at once."""
         if self._error is not None:
             return 0
-        in_hand = min(self._ahead, self._hands + MOMENTS_IN_HAND * self._pace)
+        in_hand = min(self._ahead, self._hands + MOMENTS_IN_HAND * self._pace) if far else 0
         return max(0, self._hands + in_hand - self._under_way)
 
     def take(self, claims: Iterable[Claim]) -> None:

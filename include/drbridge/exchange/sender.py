@@ -22,7 +22,6 @@ from drbridge.exchange.operation import Operation
 from drbridge.exchange.operations import operation_of
 from drbridge.exchange.outcomes import (
     KEPT_BACK,
-    LATER,
     LEASE_IS_SHORT,
     LONGEST_WAIT_SECONDS,
     NEXT_STEP,
@@ -37,7 +36,7 @@ from drbridge.exchange.outcomes import (
 from drbridge.exchange.requests import Requests
 from drbridge.exchange.scrub import scrubbed
 from drbridge.exchange.staging import view_of
-from drbridge.exchange.tally import ANSWERED, MOST_TROUBLES, SendResult, Tally
+from drbridge.exchange.tally import ANSWERED, MOST_TROUBLES, SendResult, Tally, answered_later
 from drbridge.ledger import deliveries, leases, parcels, targets
 from drbridge.ledger.database import Tx
 from drbridge.ledger.leases import Lease
@@ -63,8 +62,8 @@ class Sender:
         self.operation: Operation = operation_of(endpoint)
         self.requests = Requests(desk, endpoint)
         self.tally = Tally()
-        self.stop = ""
-        self.waiting = ""
+        self.stop = self.waiting = ""
+        self.last: Claim | None = None
         self.next_permit_seconds = 0.0
         self.is_healthy = False
         self.looking = asyncio.Lock()
@@ -83,7 +82,7 @@ class Sender:
         crew = Crew(partial(self._carry, target), self.endpoint.in_flight, self.lineup.ahead)
         try:
             while True:
-                claims = await asyncio.to_thread(self._turn, crew.collect(), crew.room, crew.is_busy)
+                claims = await asyncio.to_thread(self._turn, crew.collect(), crew.room(not self._begins), crew.is_busy)
                 crew.take(each for each in claims if each.decided is None)
                 if claims or crew.is_busy:
                     self.busy_at = self.desk.clock.monotonic()
@@ -118,6 +117,11 @@ class Sender:
         return lasts is not None and self.desk.clock.monotonic() - self.began > lasts
 
     @property
+    def _begins(self) -> bool:
+        """Whether nothing of the file at hand was taken yet: it may have to be held."""
+        return self.last is not None and self.last.entity is None and self.last.delivery_id not in self.tally.taken
+
+    @property
     def in_vain(self) -> bool:
         """Whether all that was tried failed: the next run would fare no better, and somebody should hear of it."""
         return bool(self.tally.setback) and not self.tally.answered
@@ -133,6 +137,7 @@ class Sender:
             self.next_permit_seconds = 0.0
             claims = [] if self.stop or self.time_is_up else self._next(tx, room, busy)
             self.newest_claim = max((each.at for each in claims), default=self.newest_claim)
+            self.last = claims[-1] if claims else self.last
             decided = [Settled(each, each.decided, each.at, 0.0) for each in claims if each.decided is not None]
             if decided:
                 self._write_outcomes(tx, decided)
@@ -152,7 +157,7 @@ class Sender:
             if each.outcome.code == NOT_BUILT and not each.claim.entity and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
         self._hold_hopeless(tx, counted)
-        settle(tx, self.flow, {each.claim.delivery_id for each in counted}, _answered_later(counted))
+        settle(tx, self.flow, {each.claim.delivery_id for each in counted}, answered_later(counted))
         self._note_health(tx, done)  # after the deliveries: senders that share one lock the same in the same order
 
     def _needs_person(self, settled: Settled) -> bool:
@@ -261,7 +266,7 @@ class Sender:
         alone = health.failures > 0 or not self.tally.answered
         if alone and busy:
             return []
-        claims = self._paced(tx, 1 if alone else room, alone)
+        claims = self._paced(tx, 1 if alone else room if busy else min(room, self.endpoint.in_flight), alone)
         if not claims and not busy and (wait := self.lineup.wait(tx, self.lease)) is not None:
             self.waiting = f"the next try is due in {wait:.0f} s. {self.tally.setback}".rstrip(". ")
         return claims
@@ -393,8 +398,3 @@ class Sender:
             rows.get(ParcelState.PARKED, 0), left, None, (self.waiting or self.tally.setback) if left else "", (),
             tuple(self.tally.troubles.values())[:MOST_TROUBLES], bool(left) and self.time_is_up and not self.in_vain,
         )  # fmt: skip
-
-
-def _answered_later(done: list[Settled]) -> set[int]:
-    """Deliveries that the other side has taken without a yes or no: that comes as a message of its own."""
-    return {each.claim.delivery_id for each in done if each.outcome.code == LATER}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-from drbridge.exchange.outcomes import LEFT_ALONE, NOT_BUILT
+from drbridge.exchange.outcomes import LATER, LEFT_ALONE, NOT_BUILT
 from drbridge.ledger.parcels import WAITS, Claim, Settled
 from drbridge.ledger.states import MOVING, ParcelState
 
@@ -80,3 +81,8 @@ class Tally:
 
     def trouble(self, claim: Claim, why: str) -> None:
         self.troubles.setdefault(claim.file_name, f"{claim.file_name}: {why}")
+
+
+def answered_later(done: Iterable[Settled]) -> set[int]:
+    """Deliveries that the other side has taken without a yes or no: that comes as a message of its own."""
+    return {each.claim.delivery_id for each in done if each.outcome.code == LATER}
