@@ -102,7 +102,16 @@ def pending_before_unknown(patch: pytest.MonkeyPatch) -> None:
         behind = select(other.c.id).where(other.c.entity == table.c.entity, other.c.id != table.c.id, goes_first)
         return or_(func.coalesce(table.c.entity, "") == "", ~behind.exists())
 
+    find, usual = queue.next_delivery, queue.OLDEST_FIRST
+
+    def next_delivery(tx: Tx, lane: str) -> int | None:
+        """It orders deliveries, not parcels: as ever."""
+        with pytest.MonkeyPatch.context() as meanwhile:
+            meanwhile.setattr(queue, "OLDEST_FIRST", usual)
+            return find(tx, lane)
+
     patch.setattr(queue, "none_stands_before", none_stands_before)
+    patch.setattr(queue, "next_delivery", next_delivery)
     patch.setattr(queue, "OLDEST_FIRST", (table.c.state, *queue.OLDEST_FIRST))
 
 
