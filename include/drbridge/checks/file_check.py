@@ -19,6 +19,7 @@ from drbridge.checks.hashed import Hashed
 from drbridge.checks.header import judge_header
 from drbridge.checks.keys import Excluded, Keys
 from drbridge.checks.overlaps import Overlaps
+from drbridge.checks.recall import rows_on
 from drbridge.checks.report import FileReport, Limits
 from drbridge.checks.rows import Judged, Layout, judge
 from drbridge.checks.spool import Reject, Spool
@@ -205,12 +206,12 @@ class FileCheck:
     def _refused_for_others(self, open_file: OpenFile) -> Iterator[Reject]:
         """Every row refused because of others, as it came: the one thing for which a file is opened again."""
         told, lines = self._told(), self._excluded.refused
-        with ThreadPoolExecutor(1) as worker, open_file() as chunks:
-            source = Hashed(chunks, self.limits.max_bytes, worker)
+        with ThreadPoolExecutor(1) as worker, open_file() as raw:
+            source = Hashed(raw, self.limits.max_bytes, worker)
             try:
-                for stretch in self._stretches(iter(source)):
-                    for row, problem in zip(stretch.rows_at(lines), told, strict=False):
-                        yield problem, row
+                chunks = unpacked(iter(source), self.workdir, self.limits)
+                for row, problem in zip(rows_on(lines, chunks, self._delimiter), told, strict=False):
+                    yield problem, row
             except BadInput as error:
                 raise _changed() from error
             if source.drain() != self._sha256:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -36,6 +37,10 @@ class Layout:
     def schema(self) -> dict[str, pl.DataType]:
         return {name: pl.String() for name in self.columns}
 
+    @cached_property
+    def sure_row(self) -> str:
+        return self.contract.sure_row(self.columns, self.delimiter)
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -57,8 +62,8 @@ def judge(records: Records, layout: Layout, first_line: int) -> Judged:
         first_line: the line of the file on which the block starts.
     """
     refused = dict(_misshapen(records, layout, first_line))
-    frame = _frame(records, layout, refused)
-    good = layout.contract.surely_good(frame.drop("record"), layout.now)
+    frame, good = _frame(records, layout, refused)
+    good &= layout.contract.surely_fit(frame.drop("record"), layout.now)
     if not good.all():
         doubtful = np.flatnonzero(~good)
         for place, (record, *fields) in zip(doubtful.tolist(), frame[doubtful].iter_rows(), strict=True):
@@ -102,41 +107,48 @@ def _misshapen(records: Records, layout: Layout, first_line: int) -> Iterator[tu
         yield record, [Problem(line, "", "field_count", text)]
 
 
-def _frame(records: Records, layout: Layout, refused: dict[int, list[Problem]]) -> pl.DataFrame:
-    """All records of the right shape as text columns, whatever way they were written."""
+def _frame(records: Records, layout: Layout, refused: dict[int, list[Problem]]) -> tuple[pl.DataFrame, Mask]:
+    """All records of the right shape as text columns, and which of them have only fields that are surely good."""
     by_hand = {record: fields for record, fields in records.odd.items() if record not in refused}
     plain = np.ones(len(records), np.bool_)
     plain[[*by_hand, *refused]] = False
-    frame = _read_plain(records, plain, layout)
+    frame, sure = _read_plain(records, plain, layout)
     if by_hand:
         frame = pl.concat([frame, _read_by_hand(by_hand, layout)]).sort("record")
-    return frame
+        sure = np.isin(frame["record"].to_numpy(), np.flatnonzero(plain)[sure])
+    return frame, sure
 
 
-def _read_plain(records: Records, plain: Mask, layout: Layout) -> pl.DataFrame:
+def _read_plain(records: Records, plain: Mask, layout: Layout) -> tuple[pl.DataFrame, Mask]:
     numbers = pl.Series("record", np.flatnonzero(plain), pl.UInt32)
     data = _only(records, plain)
     if not numbers.len():
-        return pl.DataFrame(schema={"record": pl.UInt32, **layout.schema})
+        return pl.DataFrame(schema={"record": pl.UInt32, **layout.schema}), np.zeros(0, np.bool_)
     if b'"' in data:
         data = data.replace(b'"', b"")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
-    frame = _read_wide(data, layout) if len(layout.columns) > WIDE_COLUMNS else _read_narrow(data, layout)
+    frame = _read(data, layout)
     assert frame.height == numbers.len(), "records were told apart differently by two readers"
-    return frame.insert_column(0, numbers)
+    return frame.insert_column(0, numbers), _sure(data, layout.sure_row)
 
 
-def _read_narrow(data: bytes, layout: Layout) -> pl.DataFrame:
+def _sure(data: bytes, row: str) -> Mask:
+    """Which lines match a pattern."""
+    lines = _read_csv(data, {"row": pl.String()}, "\0")
+    return lines["row"].str.contains(row).fill_null(False).to_numpy()
+
+
+def _read_csv(data: bytes, schema: dict[str, pl.DataType], separator: str) -> pl.DataFrame:
     if data.startswith(BOM):
         data = BOM + data  # polars takes one away
-    return pl.read_csv(
-        data, has_header=False, schema=layout.schema, separator=layout.delimiter, quote_char=None, infer_schema=False
-    )
+    return pl.read_csv(data, has_header=False, schema=schema, separator=separator, quote_char=None, infer_schema=False)
 
 
-def _read_wide(data: bytes, layout: Layout) -> pl.DataFrame:
-    """The same for thousands of columns, for each of which `read_csv` would set memory aside."""
+def _read(data: bytes, layout: Layout) -> pl.DataFrame:
+    """Lines as text columns; of thousands of columns, for each of which `read_csv` would set memory aside, by hand."""
+    if len(layout.columns) <= WIDE_COLUMNS:
+        return _read_csv(data, layout.schema, layout.delimiter)
     text = data.removesuffix(b"\n").replace(b"\n", layout.delimiter.encode()).decode()
     cells = pl.Series([text]).str.split(layout.delimiter).explode()
     cells = cells.set(cells == "", None)

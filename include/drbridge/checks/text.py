@@ -40,16 +40,6 @@ class Stretch:
         ends = self.records.ends
         return ends if self.ends_with_line else np.minimum(ends, self.records.consumed - 1)
 
-    def rows_at(self, lines: npt.NDArray[np.uint32]) -> Iterator[str]:
-        """The records that start on one of the lines (sorted), as they came, without line end."""
-        if self.header is not None:
-            return
-        first, last = np.searchsorted(lines, (self.first_line, self.first_line + self.records.line_count))
-        wanted = lines[first:last] - np.uint32(self.first_line)
-        for record in np.flatnonzero(np.isin(self.records.lines, wanted)).tolist():
-            row = self.records.data[self.records.starts[record] : self.records.ends[record]].decode()
-            yield row.removesuffix("\n").removesuffix("\r")
-
 
 def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterator[Stretch]:
     """Cuts a file into its header and stretches of whole records.
