@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -112,25 +112,41 @@ class FileCheck:
             self._finish(open_file)
 
     def _accepted_blocks(self, chunks: Iterator[bytes]) -> Iterator[CheckedBlock]:
-        for stretch in self._stretches(chunks):
-            if stretch.header is not None:
-                self._take_header(stretch)
-                continue
-            names = self.contract.names_within(self._columns)
-            layout = Layout(self.contract, names, self._delimiter, self._now)
-            judged = judge(stretch.records, layout, stretch.first_line)
-            self._rows += len(stretch.records)
-            cut_off = None if stretch.ends_with_line else self._cut_off(stretch, judged)
-            yield from self._note(stretch, judged)
-            if cut_off is not None:
-                raise cut_off
-        if not self._rows and self.contract.empty_is_refused:
+        with ThreadPoolExecutor(1) as worker:
+            for stretch, judged in self._judged(self._stretches(chunks), worker):
+                self._rows += len(stretch.records)
+                cut_off = None if stretch.ends_with_line else self._cut_off(stretch, judged)
+                yield from self._note(stretch, judged)
+                if cut_off is not None:
+                    raise cut_off
+        if self._refusal is None and not self._rows and self.contract.empty_is_refused:
             raise Incomplete(
                 "The file has a header and no rows", fix="have it sent again with its rows", code="no_rows", line=1
             )
 
+    def _judged(self, given: Iterator[Stretch], worker: ThreadPoolExecutor) -> Iterator[tuple[Stretch, Judged]]:
+        """Each stretch with its rows judged; while one is, the next is read."""
+        header = next(given, None)
+        if header is None:
+            return
+        self._take_header(header)
+        names = self.contract.names_within(self._columns)
+        layout = Layout(self.contract, names, self._delimiter, self._now)
+        waiting: tuple[Stretch, Future[Judged]] | None = None
+        for stretch in given:
+            following = stretch, worker.submit(judge, stretch.records, layout, stretch.first_line)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
+
     def _stretches(self, chunks: Iterator[bytes]) -> Iterator[Stretch]:
-        return stretches(unpacked(chunks, self.workdir, self.limits), self._delimiter, self.limits)
+        """The stretches up to the end, or to where the file is refused."""
+        try:
+            yield from stretches(unpacked(chunks, self.workdir, self.limits), self._delimiter, self.limits)
+        except BadInput as refusal:
+            self._refusal = refusal
 
     def _take_header(self, stretch: Stretch) -> None:
         assert stretch.header is not None
@@ -156,8 +172,7 @@ class FileCheck:
     def _note(self, stretch: Stretch, judged: Judged) -> Iterator[CheckedBlock]:
         records = stretch.records
         for record, problems in judged.refused:
-            row = records.data[records.starts[record] : records.ends[record]].decode().removesuffix("\n")
-            self._problems.add(problems[0], row.removesuffix("\r"))
+            self._problems.add(problems[0], records.row(record).decode())
             for problem in problems[1:]:
                 self._problems.add(problem)
         if not judged.accepted.height:

@@ -20,13 +20,14 @@ from pydantic_core import ErrorDetails
 
 from drbridge.contracts.across import Periods, Totals
 from drbridge.contracts.identifiers import is_identifier
-from drbridge.contracts.kinds import NOTHING, Instant, Kind, in_pattern
+from drbridge.contracts.kinds import Instant, Kind, in_pattern
 from drbridge.contracts.problems import CODES, Flaw, Problem
 from drbridge.contracts.rows import Row, kind_of
 
 Mask = npt.NDArray[np.bool_]
-MOST_OTHER_FIELDS = 500
-"""Fields of a row, besides the longest run of like ones, up to which they are matched as a whole."""
+MOST_FIELDS = 500
+"""Of a row, up to which each is written into the expression that matches it; of like ones that follow each other there
+may be more."""
 
 
 @dataclass(frozen=True)
@@ -179,27 +180,30 @@ class Contract:
         """The one of several moments that dates a file."""
         return min(moments) if self.dated and self.dated.by == "earliest" else max(moments)
 
-    def sure_row(self, names: Sequence[str], delimiter: str) -> str:
-        """A regular expression for rows of the right shape whose fields are surely good, each for itself.
+    def sure_row(self, names: Sequence[str], delimiter: str) -> pl.Expr:
+        """True for lines (column `row`) that hold a field for each column, each of them surely good for itself.
 
-        A delimiter that values may hold leaves nothing sure. The number of fields is not part of it: where many of one
-        kind follow each other, any number of them matches.
+        A delimiter that values may hold leaves nothing sure.
 
         Args:
             names: the columns of the header, in its order.
         """
-        if delimiter.isalnum() or delimiter in "-+.:":
-            return NOTHING
+        row, mark = pl.col("row"), in_pattern(delimiter)
         runs = [
             (field, len(list(same))) for field, same in groupby(self._sure_field(each, delimiter) for each in names)
         ]
         longest = max(range(len(runs)), key=lambda number: runs[number][1])
-        if len(names) - runs[longest][1] > MOST_OTHER_FIELDS:
-            return NOTHING
-        mark = in_pattern(delimiter)
-        times = ["*" if number == longest else f"{{{count - 1}}}" for number, (_, count) in enumerate(runs)]
-        parts = [f"{field}(?:{mark}{field}){more}" for (field, _), more in zip(runs, times, strict=True)]
-        return rf"\A{mark.join(parts)}\z"
+        others, is_wide = len(names) - runs[longest][1], len(names) > MOST_FIELDS
+        if delimiter.isalnum() or delimiter in "-+.:" or others > MOST_FIELDS:
+            return row.is_null()
+        parts = [
+            f"{field}(?:{mark}{field})" + ("*" if is_wide and number == longest else f"{{{count - 1}}}")
+            for number, (field, count) in enumerate(runs)
+        ]
+        matches = row.str.contains(rf"\A{mark.join(parts)}\z")
+        if not is_wide:
+            return matches
+        return matches & (row.str.count_matches(delimiter, literal=True) == len(names) - 1)
 
     def _sure_field(self, name: str, delimiter: str) -> str:
         column = self.by_name.get(name)
