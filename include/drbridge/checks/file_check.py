@@ -21,7 +21,7 @@ from drbridge.checks.keys import Excluded, Keys
 from drbridge.checks.overlaps import Overlaps
 from drbridge.checks.recall import rows_on
 from drbridge.checks.report import FileReport, Limits
-from drbridge.checks.rows import Judged, Layout, judge
+from drbridge.checks.rows import Judged, Layout, judge, lines_of
 from drbridge.checks.spool import Reject, Spool
 from drbridge.checks.text import Stretch, stretches
 from drbridge.checks.tokens import Record, take_apart
@@ -48,8 +48,11 @@ class CheckedBlock:
 
     def raw(self) -> pl.Series:
         """Each accepted row's bytes as they came, line end included."""
-        records = self._stretch.records
-        numbers = self._record.to_numpy()
+        records, numbers = self._stretch.records, self._record.to_numpy()
+        if self._stretch.is_plain:
+            lines = lines_of(records.data[: records.consumed])
+            if lines.len() == len(records):
+                return (lines.gather(numbers) + "\n").cast(pl.Binary).alias("raw")
         data = memoryview(records.data)
         starts, ends = records.starts[numbers].tolist(), self._stretch.raw_ends[numbers].tolist()
         pieces = [bytes(data[start:end]) for start, end in zip(starts, ends, strict=True)]

@@ -132,8 +132,12 @@ def _plain(records: Records, wanted: Mask) -> bytes:
 
 def _sure(data: bytes, layout: Layout) -> Mask:
     """Which lines have only fields that are surely good, and as many of them as the header."""
-    lines = _read_csv(data, {"row": pl.String()}, "\0")
-    return lines.select(layout.sure_row.fill_null(False)).to_series().to_numpy()
+    return lines_of(data).to_frame().select(layout.sure_row.fill_null(False)).to_series().to_numpy()
+
+
+def lines_of(data: bytes) -> pl.Series:
+    """The lines of a text, each without its line feed; an empty one is null, or left out."""
+    return _read_csv(data, {"row": pl.String()}, "\0")["row"]
 
 
 def _read_csv(data: bytes, schema: dict[str, pl.DataType], separator: str) -> pl.DataFrame:

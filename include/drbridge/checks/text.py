@@ -35,6 +35,12 @@ class Stretch:
     ends_with_line: bool
     header: tuple[str, ...] | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether each of its lines, its line feed left out, is a record as it came."""
+        data = self.records.data
+        return self.ends_with_line and b'"' not in data and b"\r" not in data
+
     @cached_property
     def raw_ends(self) -> Positions:
         """Where records end as they came: a missing last line end is not made up."""
