@@ -108,7 +108,10 @@ class FileCheck:
             with ThreadPoolExecutor(1) as worker, open_file() as chunks:
                 source = Hashed(chunks, self.limits.max_bytes, worker)
                 try:
-                    yield from self._accepted_blocks(iter(source))
+                    if self.contract.has_rows:
+                        yield from self._accepted_blocks(iter(source))
+                    else:
+                        _pass_over(iter(source))
                 except BadInput as refusal:
                     self._refusal = refusal
                 self._sha256, self._bytes = source.drain(), source.size
@@ -261,6 +264,12 @@ class FileCheck:
             _problems=self._problems,
             _warnings=self._warnings,
         )
+
+
+def _pass_over(chunks: Iterator[bytes]) -> None:
+    """Reads a file nothing of which is looked at, but whether there is any."""
+    if not sum(map(len, chunks)):
+        raise Incomplete("The file is empty", fix="have it sent again", code="empty_file")
 
 
 def _changed() -> Unstable:

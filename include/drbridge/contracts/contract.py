@@ -99,6 +99,11 @@ class Contract:
     totals: Totals | None = None
     personal: bool = False
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether its files are read row by row; a file of any kind is not."""
+        return bool(self.model.model_fields)
+
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the header, in the order the contract lists them."""
