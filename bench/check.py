@@ -25,17 +25,21 @@ from side import ROOT, Bar, Part, Run, alternating, in_turn, of_process, ratio, 
 from drbridge_sandbox.day.drawn import Drawn
 from drbridge_sandbox.day.scores import write_scores
 
-SCORES = ("device_score", "dacs_derms_device_score", "outgoing/scores", "SDCSE_0001_00.csv")
-KWH = ("kwh_avoided", "ouai_dacs_kwh_avoided", "outgoing/energy", "KWH_AVOIDED_20260713T233000Z_1.csv")
-SOURCES = {"s3://ouai_objects/ouai/outgoing/energy": "sftp://ouai_files/outgoing/energy",
+SCORES = ("device_score", "dacs_derms_device_score", "scores", "SDCSE_0001_00.csv")
+KWH = ("kwh_avoided", "ouai_dacs_kwh_avoided", "energy", "KWH_AVOIDED_20260713T233000Z_1.csv")
+SOURCES = {"s3://ouai_objects/ouai/outgoing/energy": "inbox://energy",
+           "sftp://dacs_files/outgoing/scores": "inbox://scores",
            "max_file_bytes = 1_073_741_824": "max_file_bytes = 8_000_000_000"}  # fmt: skip
 
 Write = Callable[[Path, int, int], Drawn]
 
 
 def ours(on: Place, kind: tuple[str, ...], drawn: Drawn) -> Run:
-    """The brick that checks and stages, in a process of its own."""
+    """The brick that checks and stages, in a process of its own; the file lies in the inbox, on the disk of all."""
     with on.home() as env:
+        folder = Path(env["DRBRIDGE_HOME"]) / "staging" / "inbox" / kind[2]
+        folder.mkdir(parents=True)
+        (folder / kind[3]).hardlink_to(on.folder / kind[3])
         run = brick("take", kind[1], kind[3], env=env, work=drawn.rows)
     return run
 
@@ -63,7 +67,7 @@ def scores(rows: int, share: int, pairs: int) -> Part:
     """Bars 7 and 8."""
     plain, wrong = agree(SCORES, write_scores, share)
     with place(0.0, SOURCES) as on:
-        file = on.lay(SCORES[2], SCORES[3])
+        file = on.folder / SCORES[3]
         drawn = write_scores(file, rows, 1)
         runs = alternating({
             "drbridge": partial(ours, on, SCORES, drawn),
@@ -81,7 +85,7 @@ def kwh(rows: int, share: int, pairs: int) -> Part:
     """Bar 9."""
     plain, wrong = agree(KWH, write_kwh_avoided, share)
     with place(0.0, SOURCES) as on:
-        drawn = write_kwh_avoided(on.lay(KWH[2], KWH[3]), rows)
+        drawn = write_kwh_avoided(on.folder / KWH[3], rows)
         runs = alternating({"drbridge, kWh avoided": partial(ours, on, KWH, drawn)}, pairs)
     (mine,) = runs.values()
     bar = Bar(9, f"check of {rows:,} kWh avoided rows, 16 intervals", "pandas chunks + pydantic row loop",
@@ -99,7 +103,7 @@ def memory(sizes: tuple[int, ...]) -> Part:
     runs: dict[str, list[Run]] = {}
     with place(0.0, SOURCES) as on:
         for rows in sizes:
-            drawn = write_scores(on.lay(SCORES[2], SCORES[3]), rows, 1)
+            drawn = write_scores(on.folder / SCORES[3], rows, 1)
             runs[f"drbridge, {rows:,} scores"] = [ours(on, SCORES, drawn)]
     peaks = [run.megabytes for (run,) in runs.values()]
     return runs, [

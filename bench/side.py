@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,8 +114,10 @@ def of_process(
     started = time.perf_counter()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **(env or {})}, cwd=ROOT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
+        with ThreadPoolExecutor(1) as pool:
+            peak = pool.submit(_peak_megabytes, process.pid)
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
@@ -123,8 +127,23 @@ def of_process(
     told = _told(text)
     return Run(
         told.get("seconds", seconds), work, told.get("cpu_seconds", usage.ru_utime + usage.ru_stime),
-        told.get("megabytes", usage.ru_maxrss / 1024), told,
+        told.get("megabytes", peak.result()), told,
     )  # fmt: skip
+
+
+def _peak_megabytes(process_id: int) -> float:
+    """The most memory that a process held, looked at until it is gone.
+
+    What the system tells afterwards counts the memory of the process that began it, too.
+    """
+    most = 0.0
+    status = Path(f"/proc/{process_id}/status")
+    with suppress(OSError, StopIteration):
+        while True:
+            lines = status.read_text().splitlines()
+            most = max(most, int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024)
+            time.sleep(0.05)
+    return most
 
 
 def _told(text: str) -> dict[str, Any]:

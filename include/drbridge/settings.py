@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from drbridge.contracts import CONTRACTS, MESSAGES
+from drbridge.contracts import FILES, MESSAGES
 
 Profile = Literal["23C", "26.4"]
 UnknownPolicy = Literal["resend", "query", "park"]
@@ -318,8 +318,8 @@ class Flow(Frozen):
     @model_validator(mode="after")
     def _nouns_are_known(self) -> Self:
         for noun in self.prefixes.values():
-            if noun not in CONTRACTS:
-                raise ValueError(f"no contract is called {noun!r}; there are {', '.join(sorted(CONTRACTS))}")
+            if noun not in FILES:
+                raise ValueError(f"no contract is called {noun!r}; there are {', '.join(sorted(FILES))}")
         return self
 
     @property

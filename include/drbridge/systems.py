@@ -15,6 +15,7 @@ from typing import Self
 
 from pydantic import ValidationError, model_validator
 
+from drbridge.contracts import FILES
 from drbridge.errors import Misconfigured
 from drbridge.settings import (
     Compare,
@@ -58,6 +59,14 @@ class Systems(Frozen):
                     raise ValueError(f"flow {flow.name}: no endpoint or store is called {name!r}")
             if flow.answer in self.stores:
                 raise ValueError(f"flow {flow.name}: answer {flow.answer!r} is a store; an answer goes to an endpoint")
+        return self
+
+    @model_validator(mode="after")
+    def _rows_are_there_to_send(self) -> Self:
+        for flow in self.flows.values():
+            unread = any(not FILES[noun].has_rows for noun in flow.prefixes.values())
+            if unread and any(name in self.endpoints for name in flow.destinations):
+                raise ValueError(f"flow {flow.name}: files of any kind have no rows to send: deliver them to stores")
         return self
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,8 +19,9 @@ from drbridge.checks.hashed import Hashed
 from drbridge.checks.header import judge_header
 from drbridge.checks.keys import Excluded, Keys
 from drbridge.checks.overlaps import Overlaps
+from drbridge.checks.recall import rows_on
 from drbridge.checks.report import FileReport, Limits
-from drbridge.checks.rows import Judged, Layout, judge
+from drbridge.checks.rows import Judged, Layout, judge, lines_of
 from drbridge.checks.spool import Reject, Spool
 from drbridge.checks.text import Stretch, stretches
 from drbridge.checks.tokens import Record, take_apart
@@ -47,8 +48,11 @@ class CheckedBlock:
 
     def raw(self) -> pl.Series:
         """Each accepted row's bytes as they came, line end included."""
-        records = self._stretch.records
-        numbers = self._record.to_numpy()
+        records, numbers = self._stretch.records, self._record.to_numpy()
+        if self._stretch.is_plain:
+            lines = lines_of(records.data[: records.consumed])
+            if lines.len() == len(records):
+                return (lines.gather(numbers) + "\n").cast(pl.Binary).alias("raw")
         data = memoryview(records.data)
         starts, ends = records.starts[numbers].tolist(), self._stretch.raw_ends[numbers].tolist()
         pieces = [bytes(data[start:end]) for start, end in zip(starts, ends, strict=True)]
@@ -104,32 +108,51 @@ class FileCheck:
             with ThreadPoolExecutor(1) as worker, open_file() as chunks:
                 source = Hashed(chunks, self.limits.max_bytes, worker)
                 try:
-                    yield from self._accepted_blocks(iter(source))
+                    if self.contract.has_rows:
+                        yield from self._accepted_blocks(iter(source))
+                    else:
+                        _pass_over(iter(source))
                 except BadInput as refusal:
                     self._refusal = refusal
                 self._sha256, self._bytes = source.drain(), source.size
             self._finish(open_file)
 
     def _accepted_blocks(self, chunks: Iterator[bytes]) -> Iterator[CheckedBlock]:
-        for stretch in self._stretches(chunks):
-            if stretch.header is not None:
-                self._take_header(stretch)
-                continue
-            names = self.contract.names_within(self._columns)
-            layout = Layout(self.contract, names, self._delimiter, self._now)
-            judged = judge(stretch.records, layout, stretch.first_line)
-            self._rows += len(stretch.records)
-            cut_off = None if stretch.ends_with_line else self._cut_off(stretch, judged)
-            yield from self._note(stretch, judged)
-            if cut_off is not None:
-                raise cut_off
-        if not self._rows and self.contract.empty_is_refused:
+        with ThreadPoolExecutor(1) as worker:
+            for stretch, judged in self._judged(self._stretches(chunks), worker):
+                self._rows += len(stretch.records)
+                cut_off = None if stretch.ends_with_line else self._cut_off(stretch, judged)
+                yield from self._note(stretch, judged)
+                if cut_off is not None:
+                    raise cut_off
+        if self._refusal is None and not self._rows and self.contract.empty_is_refused:
             raise Incomplete(
                 "The file has a header and no rows", fix="have it sent again with its rows", code="no_rows", line=1
             )
 
+    def _judged(self, given: Iterator[Stretch], worker: ThreadPoolExecutor) -> Iterator[tuple[Stretch, Judged]]:
+        """Each stretch with its rows judged; while one is, the next is read."""
+        header = next(given, None)
+        if header is None:
+            return
+        self._take_header(header)
+        names = self.contract.names_within(self._columns)
+        layout = Layout(self.contract, names, self._delimiter, self._now)
+        waiting: tuple[Stretch, Future[Judged]] | None = None
+        for stretch in given:
+            following = stretch, worker.submit(judge, stretch.records, layout, stretch.first_line)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
+
     def _stretches(self, chunks: Iterator[bytes]) -> Iterator[Stretch]:
-        return stretches(unpacked(chunks, self.workdir, self.limits), self._delimiter, self.limits)
+        """The stretches up to the end, or to where the file is refused."""
+        try:
+            yield from stretches(unpacked(chunks, self.workdir, self.limits), self._delimiter, self.limits)
+        except BadInput as refusal:
+            self._refusal = refusal
 
     def _take_header(self, stretch: Stretch) -> None:
         assert stretch.header is not None
@@ -155,8 +178,7 @@ class FileCheck:
     def _note(self, stretch: Stretch, judged: Judged) -> Iterator[CheckedBlock]:
         records = stretch.records
         for record, problems in judged.refused:
-            row = records.data[records.starts[record] : records.ends[record]].decode().removesuffix("\n")
-            self._problems.add(problems[0], row.removesuffix("\r"))
+            self._problems.add(problems[0], records.row(record).decode())
             for problem in problems[1:]:
                 self._problems.add(problem)
         if not judged.accepted.height:
@@ -205,12 +227,12 @@ class FileCheck:
     def _refused_for_others(self, open_file: OpenFile) -> Iterator[Reject]:
         """Every row refused because of others, as it came: the one thing for which a file is opened again."""
         told, lines = self._told(), self._excluded.refused
-        with ThreadPoolExecutor(1) as worker, open_file() as chunks:
-            source = Hashed(chunks, self.limits.max_bytes, worker)
+        with ThreadPoolExecutor(1) as worker, open_file() as raw:
+            source = Hashed(raw, self.limits.max_bytes, worker)
             try:
-                for stretch in self._stretches(iter(source)):
-                    for row, problem in zip(stretch.rows_at(lines), told, strict=False):
-                        yield problem, row
+                chunks = unpacked(iter(source), self.workdir, self.limits)
+                for row, problem in zip(rows_on(lines, chunks, self._delimiter), told, strict=False):
+                    yield problem, row
             except BadInput as error:
                 raise _changed() from error
             if source.drain() != self._sha256:
@@ -242,6 +264,12 @@ class FileCheck:
             _problems=self._problems,
             _warnings=self._warnings,
         )
+
+
+def _pass_over(chunks: Iterator[bytes]) -> None:
+    """Reads a file nothing of which is looked at, but whether there is any."""
+    if not sum(map(len, chunks)):
+        raise Incomplete("The file is empty", fix="have it sent again", code="empty_file")
 
 
 def _changed() -> Unstable:

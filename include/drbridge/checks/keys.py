@@ -18,6 +18,7 @@ PIECE = 200_000
 ENTRY = np.dtype([("high", np.uint64), ("low", np.uint64), ("row", np.uint64), ("line", np.uint32)])
 KEY = ["high", "low"]
 Lines = npt.NDArray[np.uint32]
+Hashes = npt.NDArray[np.uint64]
 NAMED_LINES = 5
 
 
@@ -103,9 +104,10 @@ class Keys:
         """Which rows are not taken: the repetitions of equal rows, and every row of a key with different rows."""
         duplicates, conflicts, sizes = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], [np.zeros(1, np.int64)]
         for path in self._waiting.paths():
-            repeated = _repeated(path)
+            suspects = _suspects(path)
+            repeated = _repeated(path, suspects) if suspects.size else pl.DataFrame()
             if repeated.height:
-                duplicate, conflict = _excluded(path, repeated)
+                duplicate, conflict = _excluded(path, suspects, repeated)
                 duplicates.append(duplicate.to_numpy())
                 conflicts.append(conflict["line"].to_numpy())
                 sizes.append(conflict["key"].rle().struct.field("len").to_numpy())
@@ -113,19 +115,32 @@ class Keys:
         return Excluded(np.concatenate(duplicates), np.concatenate(conflicts), np.cumsum(np.concatenate(sizes)))
 
 
-def _pieces(path: Path) -> Iterator[pl.DataFrame]:
+def _entries(path: Path) -> Iterator[npt.NDArray[np.void]]:
     """The entries of one partition; most fit into one piece, unless one key comes again and again."""
     with path.open("rb") as file:
         while (entries := np.fromfile(file, ENTRY, PIECE)).size:
-            yield pl.DataFrame({name: np.ascontiguousarray(entries[name]) for name in ENTRY.names or ()})
+            yield entries
 
 
-def _repeated(path: Path) -> pl.DataFrame:
+def _suspects(path: Path) -> Hashes:
+    """Which halves of hashes come more than once; of a usual partition, none."""
+    halves = np.sort(np.concatenate([np.empty(0, np.uint64), *(each["high"] for each in _entries(path))]))
+    return np.unique(halves[1:][halves[1:] == halves[:-1]])
+
+
+def _pieces(path: Path, suspects: Hashes) -> Iterator[pl.DataFrame]:
+    """The entries of one partition that may be about the same thing as others."""
+    for entries in _entries(path):
+        ours = entries[np.isin(entries["high"], suspects)]
+        yield pl.DataFrame({name: np.ascontiguousarray(ours[name]) for name in ENTRY.names or ()})
+
+
+def _repeated(path: Path, suspects: Hashes) -> pl.DataFrame:
     """The keys that come more than once: their first line, and whether all their rows are the same."""
     told = [pl.len().alias("rows"), pl.min("line"), pl.min("row").alias("least"), pl.max("row").alias("most")]
     added = [pl.sum("rows"), pl.min("line"), pl.min("least"), pl.max("most")]
     found: pl.DataFrame | None = None
-    for piece in _pieces(path):
+    for piece in _pieces(path, suspects):
         more = piece.group_by(KEY).agg(told)
         found = more if found is None else pl.concat([found, more]).group_by(KEY).agg(added)
     if found is None:
@@ -134,10 +149,10 @@ def _repeated(path: Path) -> pl.DataFrame:
     return found.filter(pl.col("rows") > 1).select(*KEY, same, pl.col("line").alias("first")).with_row_index("key")
 
 
-def _excluded(path: Path, repeated: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+def _excluded(path: Path, suspects: Hashes, repeated: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
     """Of repeated keys: the lines that repeat an equal row, and the lines in conflict with their `key`, by key."""
     duplicates, conflicts = [], []
-    for piece in _pieces(path):
+    for piece in _pieces(path, suspects):
         ours = piece.join(repeated, on=KEY)
         duplicates.append(ours.filter(pl.col("same") & (pl.col("line") != pl.col("first")))["line"])
         conflicts.append(ours.filter(~pl.col("same")).select("key", "line"))

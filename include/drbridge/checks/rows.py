@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,9 @@ from drbridge.contracts.contract import Mask
 BOM = b"\xef\xbb\xbf"
 MOST_PROBLEMS = 20
 WIDE_COLUMNS = 64
+FAULTS = {
+    "bad_quoting": "a quote is out of place", "lone_carriage_return": "a carriage return without a line feed",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class Layout:
     @property
     def schema(self) -> dict[str, pl.DataType]:
         return {name: pl.String() for name in self.columns}
+
+    @cached_property
+    def sure_row(self) -> pl.Expr:
+        return self.contract.sure_row(self.columns, self.delimiter)
 
 
 @dataclass(frozen=True)
@@ -56,20 +63,32 @@ def judge(records: Records, layout: Layout, first_line: int) -> Judged:
     Args:
         first_line: the line of the file on which the block starts.
     """
-    refused = dict(_misshapen(records, layout, first_line))
-    frame = _frame(records, layout, refused)
-    good = layout.contract.surely_good(frame.drop("record"), layout.now)
-    if not good.all():
-        doubtful = np.flatnonzero(~good)
-        for place, (record, *fields) in zip(doubtful.tolist(), frame[doubtful].iter_rows(), strict=True):
-            line = first_line + int(records.lines[record])
-            problems = layout.contract.judge(line, dict(zip(layout.columns, fields, strict=True)), layout.now)
-            if problems:
-                refused[record] = _shortened(problems)
-            else:
-                good[place] = True
-        frame = frame.filter(good)
-    return Judged(frame, sorted(refused.items()))
+    frame, good = _at_a_glance(records, layout)
+    taken, refused = dict[int, list[str | None]](), list[tuple[int, list[Problem]]]()
+    for record in np.flatnonzero(~good).tolist():
+        fields, problems = _looked_at(records, record, layout, first_line + int(records.lines[record]))
+        if problems:
+            refused.append((record, _shortened(problems)))
+        else:
+            taken[record] = fields
+    if taken:
+        frame = pl.concat([frame, _by_hand(taken, layout)]).sort("record")
+    return Judged(frame, refused)
+
+
+def _looked_at(
+    records: Records, record: int, layout: Layout, line: int
+) -> tuple[list[str | None], list[Problem]]:  # fmt: skip
+    """The fields of one record, and what is wrong with it."""
+    fault = records.faults.get(record)
+    if fault:
+        return [], [Problem(line, "", fault, FAULTS[fault])]
+    fields, wanted = records.fields(record), len(layout.columns)
+    if len(fields) != wanted:
+        count = f"{len(fields)} field{'s' * (len(fields) != 1)}, the header has {wanted}"
+        return [], [Problem(line, "", "field_count", count if records.row(record) else "the line is blank")]
+    texts = [each.decode() or None for each in fields]
+    return texts, layout.contract.judge(line, dict(zip(layout.columns, texts, strict=True)), layout.now)
 
 
 def _shortened(problems: list[Problem]) -> list[Problem]:
@@ -81,62 +100,56 @@ def _shortened(problems: list[Problem]) -> list[Problem]:
     return [*problems[:MOST_PROBLEMS], last]
 
 
-def _misshapen(records: Records, layout: Layout, first_line: int) -> Iterator[tuple[int, list[Problem]]]:
-    """Records that cannot be told apart into the columns of the header."""
-    texts = {
-        "bad_quoting": "a quote is out of place",
-        "lone_carriage_return": "a carriage return without a line feed",
-    }
-    for record, code in records.faults.items():
-        line = first_line + int(records.lines[record])
-        yield record, [Problem(line, "", code, texts[code])]
-    if records.counts is None:
-        return
-    wanted = len(layout.columns)
-    for record in np.flatnonzero(records.counts != wanted).tolist():
-        if record in records.faults:
-            continue
-        line, count = first_line + int(records.lines[record]), int(records.counts[record])
-        blank = not records.data[records.starts[record] : records.ends[record]].strip(b"\r\n")
-        text = "the line is blank" if blank else f"{count} field{'s' * (count != 1)}, the header has {wanted}"
-        yield record, [Problem(line, "", "field_count", text)]
+def _at_a_glance(records: Records, layout: Layout) -> tuple[pl.DataFrame, Mask]:
+    """The rows that are surely good, as `record` and text columns; and which of the records they are."""
+    good = np.ones(len(records), np.bool_)
+    good[[*records.odd, *records.faults]] = False
+    numbers = np.flatnonzero(good)
+    data = _plain(records, good)
+    sure = _sure(data, layout) if data else np.zeros(0, np.bool_)
+    if not sure.all():
+        good[numbers[~sure]] = False
+        numbers, data = numbers[sure], _plain(records, good)
+    if not data:
+        return pl.DataFrame(schema={"record": pl.UInt32, **layout.schema}), good
+    frame = _read(data, layout)
+    assert frame.height == numbers.size, "records were told apart differently by two readers"
+    fits = layout.contract.surely_fit(frame, layout.now)
+    frame.insert_column(0, pl.Series("record", numbers, pl.UInt32))
+    if not fits.all():
+        good[numbers[~fits]] = False
+        frame = frame.filter(fits)
+    return frame, good
 
 
-def _frame(records: Records, layout: Layout, refused: dict[int, list[Problem]]) -> pl.DataFrame:
-    """All records of the right shape as text columns, whatever way they were written."""
-    by_hand = {record: fields for record, fields in records.odd.items() if record not in refused}
-    plain = np.ones(len(records), np.bool_)
-    plain[[*by_hand, *refused]] = False
-    frame = _read_plain(records, plain, layout)
-    if by_hand:
-        frame = pl.concat([frame, _read_by_hand(by_hand, layout)]).sort("record")
-    return frame
-
-
-def _read_plain(records: Records, plain: Mask, layout: Layout) -> pl.DataFrame:
-    numbers = pl.Series("record", np.flatnonzero(plain), pl.UInt32)
-    data = _only(records, plain)
-    if not numbers.len():
-        return pl.DataFrame(schema={"record": pl.UInt32, **layout.schema})
+def _plain(records: Records, wanted: Mask) -> bytes:
+    """The lines of some records none of which is odd, as they read without quotes."""
+    data = _only(records, wanted)
     if b'"' in data:
         data = data.replace(b'"', b"")
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n")
-    frame = _read_wide(data, layout) if len(layout.columns) > WIDE_COLUMNS else _read_narrow(data, layout)
-    assert frame.height == numbers.len(), "records were told apart differently by two readers"
-    return frame.insert_column(0, numbers)
+    return data.replace(b"\r\n", b"\n") if b"\r" in data else data
 
 
-def _read_narrow(data: bytes, layout: Layout) -> pl.DataFrame:
+def _sure(data: bytes, layout: Layout) -> Mask:
+    """Which lines have only fields that are surely good, and as many of them as the header."""
+    return lines_of(data).to_frame().select(layout.sure_row.fill_null(False)).to_series().to_numpy()
+
+
+def lines_of(data: bytes) -> pl.Series:
+    """The lines of a text, each without its line feed; an empty one is null, or left out."""
+    return _read_csv(data, {"row": pl.String()}, "\0")["row"]
+
+
+def _read_csv(data: bytes, schema: dict[str, pl.DataType], separator: str) -> pl.DataFrame:
     if data.startswith(BOM):
         data = BOM + data  # polars takes one away
-    return pl.read_csv(
-        data, has_header=False, schema=layout.schema, separator=layout.delimiter, quote_char=None, infer_schema=False
-    )
+    return pl.read_csv(data, has_header=False, schema=schema, separator=separator, quote_char=None, infer_schema=False)
 
 
-def _read_wide(data: bytes, layout: Layout) -> pl.DataFrame:
-    """The same for thousands of columns, for each of which `read_csv` would set memory aside."""
+def _read(data: bytes, layout: Layout) -> pl.DataFrame:
+    """Lines as text columns; of thousands of columns, for each of which `read_csv` would set memory aside, by hand."""
+    if len(layout.columns) <= WIDE_COLUMNS:
+        return _read_csv(data, layout.schema, layout.delimiter)
     text = data.removesuffix(b"\n").replace(b"\n", layout.delimiter.encode()).decode()
     cells = pl.Series([text]).str.split(layout.delimiter).explode()
     cells = cells.set(cells == "", None)
@@ -152,6 +165,6 @@ def _only(records: Records, plain: Mask) -> bytes:
     return b"".join(records.data[records.starts[first] : records.ends[end - 1]] for first, end in runs)
 
 
-def _read_by_hand(by_hand: dict[int, list[bytes]], layout: Layout) -> pl.DataFrame:
-    rows = [(record, *(each.decode() or None for each in fields)) for record, fields in by_hand.items()]
+def _by_hand(taken: dict[int, list[str | None]], layout: Layout) -> pl.DataFrame:
+    rows = [(record, *fields) for record, fields in taken.items()]
     return pl.DataFrame(rows, schema={"record": pl.UInt32, **layout.schema}, orient="row")

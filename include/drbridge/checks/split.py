@@ -22,7 +22,6 @@ class Records:
         starts, ends: where each record lies, its line end included.
         lines: on which line of the stretch each starts, counted from 0.
         line_count: lines of all records together.
-        counts: how many fields each has; None when all have as many as the header.
         odd: fields of the records that had to be taken apart one by one, by record number.
         faults: records that break the rules of writing, by record number: the code.
     """
@@ -33,40 +32,37 @@ class Records:
     ends: Positions
     lines: Positions
     line_count: int
-    counts: Positions | None = None
+    delimiter: bytes = b","
     odd: dict[int, list[bytes]] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts)
 
+    def row(self, number: int) -> bytes:
+        """A record as it came, without its line end."""
+        return self.data[self.starts[number] : self.ends[number]].removesuffix(b"\n").removesuffix(b"\r")
 
-def split(data: bytes, columns: int, delimiter: bytes) -> Records:
-    """Cuts data that starts with a record into records of, hopefully, so many columns."""
+    def fields(self, number: int) -> list[bytes]:
+        """What a record says, field by field."""
+        taken = self.odd.get(number)
+        return self.row(number).replace(b'"', b"").split(self.delimiter) if taken is None else taken
+
+
+def split(data: bytes, delimiter: bytes) -> Records:
+    """Cuts data that starts with a record into records."""
     array = np.frombuffer(data, np.uint8)
     if b'"' in data:
-        records = _with_quotes(data, array, columns, delimiter)
+        records = _with_quotes(data, array, delimiter)
     else:
-        records = _without_quotes(data, array, columns, delimiter)
+        breaks = np.flatnonzero(array == LF)
+        records = _assemble(data, delimiter, breaks + 1, breaks)
     if b"\r" in data:
         _mark_lone_returns(records, array)
     return records
 
 
-def _without_quotes(data: bytes, array: Bytes, columns: int, delimiter: bytes) -> Records:
-    breaks = array == LF
-    marks = np.flatnonzero((array == delimiter[0]) | breaks)
-    ends = np.flatnonzero(breaks) + 1
-    consumed = int(ends[-1]) if ends.size else 0
-    starts = np.concatenate(([0], ends[:-1])) if ends.size else ends
-    records = Records(data, consumed, starts, ends, np.arange(ends.size), int(ends.size))
-    whole = marks[: np.searchsorted(marks, consumed)]
-    if whole.size != ends.size * columns or not np.array_equal(whole[columns - 1 :: columns], ends - 1):
-        records.counts = np.diff(np.searchsorted(whole, ends), prepend=0)
-    return records
-
-
-def _with_quotes(data: bytes, array: Bytes, columns: int, delimiter: bytes) -> Records:
+def _with_quotes(data: bytes, array: Bytes, delimiter: bytes) -> Records:
     quotes = array == QUOTE
     inside = np.bitwise_xor.accumulate(quotes.view(np.uint8)).view(np.bool_)
     where = np.flatnonzero(quotes)
@@ -78,12 +74,10 @@ def _with_quotes(data: bytes, array: Bytes, columns: int, delimiter: bytes) -> R
         return _one_by_one(data, array, delimiter)
     breaks = array == LF
     ends = np.flatnonzero(breaks & ~inside) + 1
-    consumed = int(ends[-1]) if ends.size else 0
-    marks = np.flatnonzero((array == mark) & ~inside)
     escapes = closes[after == QUOTE]
     special = np.flatnonzero((breaks | (array == mark) | (array == CR)) & inside)
     awkward = np.unique(np.searchsorted(ends, np.concatenate((escapes, special)), side="right"))
-    records = _assemble(data, consumed, ends, np.flatnonzero(breaks), marks, columns)
+    records = _assemble(data, delimiter, ends, np.flatnonzero(breaks))
     for number in awkward[awkward < ends.size].tolist():
         _keep(records, number, take_apart(data, int(records.starts[number]), delimiter))
     return records
@@ -112,24 +106,20 @@ def _one_by_one(data: bytes, array: Bytes, delimiter: bytes) -> Records:
     stops = np.array([each.end for each in found], np.int64)
     last = np.searchsorted(starts, breaks, side="right") - 1
     inner = (last >= 0) & (breaks < stops[np.maximum(last, 0)] - 1) if starts.size else np.zeros(breaks.size, np.bool_)
-    marks = np.flatnonzero(array[:consumed] == delimiter[0])
-    records = _assemble(data, consumed, breaks[~inner] + 1, breaks, marks, columns=0)
+    records = _assemble(data, delimiter, breaks[~inner] + 1, breaks)
     numbers = np.searchsorted(records.starts, starts)
     for number, record in zip(numbers.tolist(), found, strict=True):
         _keep(records, number, record)
     return records
 
 
-def _assemble(
-    data: bytes, consumed: int, ends: Positions, breaks: Positions, marks: Positions, columns: int
-) -> Records:
+def _assemble(data: bytes, delimiter: bytes, ends: Positions, breaks: Positions) -> Records:
+    """Records that end where `ends` says, among all line breaks."""
+    consumed = int(ends[-1]) if ends.size else 0
     starts = np.concatenate(([0], ends[:-1])) if ends.size else ends
-    inside_consumed = breaks[: np.searchsorted(breaks, consumed)]
-    records = Records(data, consumed, starts, ends, np.searchsorted(inside_consumed, starts), inside_consumed.size)
-    counts = np.diff(np.searchsorted(marks, ends), prepend=0) + 1
-    if ends.size and (counts != columns).any():
-        records.counts = counts
-    return records
+    lines = breaks[: np.searchsorted(breaks, consumed)]
+    numbers = np.arange(ends.size) if lines.size == ends.size else np.searchsorted(lines, starts)
+    return Records(data, consumed, starts, ends, numbers, lines.size, delimiter)
 
 
 def _keep(records: Records, number: int, record: Record | Unfinished) -> None:
@@ -138,8 +128,6 @@ def _keep(records: Records, number: int, record: Record | Unfinished) -> None:
         records.faults[number] = record.fault
         return
     records.odd[number] = record.fields
-    if records.counts is not None:
-        records.counts[number] = len(record.fields)
 
 
 def _mark_lone_returns(records: Records, array: Bytes) -> None:

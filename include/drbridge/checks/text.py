@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,21 +35,17 @@ class Stretch:
     ends_with_line: bool
     header: tuple[str, ...] | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether each of its lines, its line feed left out, is a record as it came."""
+        data = self.records.data
+        return self.ends_with_line and b'"' not in data and b"\r" not in data
+
     @cached_property
     def raw_ends(self) -> Positions:
         """Where records end as they came: a missing last line end is not made up."""
         ends = self.records.ends
         return ends if self.ends_with_line else np.minimum(ends, self.records.consumed - 1)
-
-    def rows_at(self, lines: npt.NDArray[np.uint32]) -> Iterator[str]:
-        """The records that start on one of the lines (sorted), as they came, without line end."""
-        if self.header is not None:
-            return
-        first, last = np.searchsorted(lines, (self.first_line, self.first_line + self.records.line_count))
-        wanted = lines[first:last] - np.uint32(self.first_line)
-        for record in np.flatnonzero(np.isin(self.records.lines, wanted)).tolist():
-            row = self.records.data[self.records.starts[record] : self.records.ends[record]].decode()
-            yield row.removesuffix("\n").removesuffix("\r")
 
 
 def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterator[Stretch]:
@@ -61,11 +58,11 @@ def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterat
     gathered = _Gathered(chunks, mark, limits)
     header = _header(gathered, mark, limits)
     yield header
-    columns, line = len(header.header or ()), 1 + header.records.line_count
+    line = 1 + header.records.line_count
     while data := gathered.next(limits.block_bytes):
         refuse_encoding(data, line, complete=gathered.is_last)
         whole = gathered.with_line_end(data)
-        records = split(whole, columns, mark)
+        records = split(whole, mark)
         _refuse_long(records, line, mark, limits)
         is_open = gathered.is_last and records.consumed < len(whole)
         if len(records):
@@ -81,7 +78,7 @@ class _Gathered:
 
     def __init__(self, chunks: Iterator[bytes], mark: bytes, limits: Limits) -> None:
         self._chunks, self._mark, self._limits = chunks, mark[0], limits
-        self._rest, self._ahead = b"", b""
+        self._rest, self._ahead = b"", deque[memoryview]()
         self._ended = False
 
     @property
@@ -91,27 +88,40 @@ class _Gathered:
 
     def next(self, block_bytes: int) -> bytes:
         """The next block, longer than the last one's rest; empty when all has been given."""
-        pieces, size = [self._rest, self._ahead], len(self._ahead)
-        while size < block_bytes and not self._ended:
-            chunk = next(self._chunks, None)
-            self._ended = chunk is None
-            pieces.append(chunk or b"")
-            size += len(pieces[-1])
+        pieces, size = [memoryview(self._rest)], 0
+        while size < block_bytes and (piece := self._piece(block_bytes - size)):
+            pieces.append(piece)
+            size += len(piece)
         data = b"".join(pieces)
         end = len(self._rest) + self._bearable(np.frombuffer(data, np.uint8)[len(self._rest) :])
-        self._rest, self._ahead = b"", data[end:]
+        self._rest = b""
+        if end < len(data):
+            self.put_back(data[end:])
         return data[:end]
+
+    def _piece(self, most: int) -> memoryview | None:
+        """What comes next, of so many bytes at most."""
+        while not self._ahead and not self._ended:
+            chunk = next(self._chunks, None)
+            self._ended = chunk is None
+            if chunk:
+                self._ahead.append(memoryview(chunk))
+        if not self._ahead:
+            return None
+        piece = self._ahead.popleft()
+        if len(piece) > most:
+            self._ahead.appendleft(piece[most:])
+        return piece[:most]
 
     def _bearable(self, fresh: npt.NDArray[np.uint8]) -> int:
         """How many of these bytes hold no more rows and fields than are looked at in one go."""
-        breaks, ends = fresh == LF, fresh.size
-        marks = breaks | (fresh == self._mark)
-        while (
-            np.count_nonzero(breaks[:ends]) > self._limits.block_rows
-            or np.count_nonzero(marks[:ends]) > self._limits.block_fields
-        ):
-            ends //= 2
-        return ends
+        limits = self._limits
+        breaks, marks = np.count_nonzero(fresh == LF), np.count_nonzero(fresh == self._mark)
+        if breaks <= limits.block_rows and breaks + marks <= limits.block_fields:
+            return fresh.size
+        ends = np.flatnonzero(fresh == LF)[limits.block_rows : limits.block_rows + 1]
+        fields = np.flatnonzero((fresh == LF) | (fresh == self._mark))[limits.block_fields : limits.block_fields + 1]
+        return int(np.concatenate((ends, fields)).min())
 
     def keep(self, rest: bytes) -> None:
         """Takes back what has been looked at of the block that was given last, and is not finished."""
@@ -119,7 +129,8 @@ class _Gathered:
 
     def put_back(self, rest: bytes) -> None:
         """Takes back what has not been looked at of the block that was given last."""
-        self._ahead = rest + self._ahead
+        if rest:
+            self._ahead.appendleft(memoryview(rest))
 
     def with_line_end(self, data: bytes) -> bytes:
         """The block, given a last line end if it is the last block and has none."""

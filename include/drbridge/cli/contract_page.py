@@ -16,10 +16,18 @@ their offset from UTC. The layouts are our definition where none is public.
 Check a file without any server: `drbridge check NOUN FILE`.
 """
 
+ANY_FILE = """
+## `any_file`: A file of any kind
+
+A flow that delivers to stores only may also take files whose rows nobody has agreed on: tariff sheets, pictures,
+archives. Name the start of their names in `systems.toml`, as in `prefixes = { "TARIFFS" = "any_file" }`. Nothing in
+them is looked at, but an empty one is refused. They are hashed on their way, sent once, and known again by their content.
+"""
+
 
 def contracts_page() -> str:
-    """All contracts of files, then all codes, then all messages."""
-    parts = [INTRO, *(_contract(each) for _, each in sorted(CONTRACTS.items()))]
+    """All contracts of files, then files of any kind, then all codes, then all messages."""
+    parts = [INTRO, *(_contract(each) for _, each in sorted(CONTRACTS.items())), ANY_FILE]
     for about, title in (("row", "A row is set aside"), ("file", "A file is refused whole"), ("warning", "A warning")):
         parts.append(f"\n## {title}\n\n| code | means | next step |\n|---|---|---|\n")
         parts += [

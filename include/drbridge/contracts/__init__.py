@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drbridge.contracts import (
+    any_file,
     customers,
     device_reservation,
     device_score,
@@ -47,6 +48,9 @@ CONTRACTS: dict[str, Contract] = {
     )
 }  # fmt: skip
 
+# What a flow may take: files whose rows are agreed, and files of any kind.
+FILES: dict[str, Contract] = {**CONTRACTS, any_file.CONTRACT.noun: any_file.CONTRACT}
+
 MESSAGES: dict[str, type[Message]] = {
     each.noun: each
     for each in (
@@ -58,4 +62,4 @@ MESSAGES: dict[str, type[Message]] = {
 # What the inbox keeps: a file that came by itself has a message of our own around it.
 KEPT: dict[str, type[Message]] = {**MESSAGES, PostedFile.noun: PostedFile}
 
-__all__ = ["CODES", "CONTRACTS", "KEPT", "MESSAGES", "Column", "Contract", "Message", "Problem"]
+__all__ = ["CODES", "CONTRACTS", "FILES", "KEPT", "MESSAGES", "Column", "Contract", "Message", "Problem"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import compress
+from itertools import compress, groupby
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -20,11 +20,14 @@ from pydantic_core import ErrorDetails
 
 from drbridge.contracts.across import Periods, Totals
 from drbridge.contracts.identifiers import is_identifier
-from drbridge.contracts.kinds import Instant, Kind
+from drbridge.contracts.kinds import Instant, Kind, in_pattern
 from drbridge.contracts.problems import CODES, Flaw, Problem
 from drbridge.contracts.rows import Row, kind_of
 
 Mask = npt.NDArray[np.bool_]
+MOST_FIELDS, MOST_ALIKE = 500, 8
+"""Fields of a row up to which each is written into the expression that matches it, and like ones in a row. Of more like
+ones any number matches, and fields are counted apart: that is faster, and ten thousand of them fit."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,14 @@ class Warn:
     Attributes:
         needs: columns that must be in the file for the warning to be possible.
         when: true for the accepted rows it concerns; over several columns, true for each that it concerns.
+        first: cheaper, and true wherever `when` is; only there `when` is asked.
     """
 
     code: str
     text: str
     needs: tuple[str, ...]
     when: pl.Expr
+    first: pl.Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,11 @@ class Contract:
     periods: Periods | None = None
     totals: Totals | None = None
     personal: bool = False
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether its files are read row by row; a file of any kind is not."""
+        return bool(self.model.model_fields)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -157,11 +167,12 @@ class Contract:
         """The moment whose UTC day accepted rows belong to, or None when none of them says it."""
         if self.dated is None or self.dated.column not in frame.columns:
             return None
-        value = pl.col(self.dated.column)
-        extreme = value.max() if self.dated.by == "latest" else value.min()
-        offset = pl.when(value.str.ends_with("Z")).then(pl.lit("Z")).otherwise(value.str.slice(-6))
-        texts = frame.group_by(offset.alias("offset")).agg(extreme)[self.dated.column].drop_nulls()
-        moments = [Instant().parse(text) for text in texts]
+        value = frame[self.dated.column].drop_nulls()
+        is_utc = value.str.ends_with("Z")
+        elsewhere = value.filter(~is_utc).to_frame("at").group_by(pl.col("at").str.slice(-6).alias("offset"))
+        extreme = pl.col("at").max() if self.dated.by == "latest" else pl.col("at").min()
+        found = [value.filter(is_utc).to_frame("at").select(extreme), elsewhere.agg(extreme).select("at")]
+        moments = [Instant().parse(text) for text in pl.concat(found)["at"].drop_nulls()]
         return self.further(moments) if moments else None
 
     def sums(self, frame: pl.DataFrame) -> dict[str, Decimal]:
@@ -175,30 +186,50 @@ class Contract:
         """The one of several moments that dates a file."""
         return min(moments) if self.dated and self.dated.by == "earliest" else max(moments)
 
-    def surely_good(self, frame: pl.DataFrame, now: datetime) -> Mask:
-        """For each row, whether the model would accept it for certain; the others must be judged one by one.
+    def sure_row(self, names: Sequence[str], delimiter: str) -> pl.Expr:
+        """True for lines (column `row`) that hold a field for each column, each of them surely good for itself.
+
+        A delimiter that values may hold leaves nothing sure.
+
+        Args:
+            names: the columns of the header, in its order.
+        """
+        row, mark = pl.col("row"), in_pattern(delimiter)
+        runs = [
+            (field, len(list(same))) for field, same in groupby(self._sure_field(each, delimiter) for each in names)
+        ]
+        longest = max(range(len(runs)), key=lambda number: runs[number][1])
+        others, is_open = len(names) - runs[longest][1], runs[longest][1] > MOST_ALIKE
+        if delimiter.isalnum() or delimiter in "-+.:" or others > MOST_FIELDS:
+            return row.is_null()
+        parts = [
+            f"{field}(?:{mark}{field})" + ("*" if is_open and number == longest else f"{{{count - 1}}}")
+            for number, (field, count) in enumerate(runs)
+        ]
+        matches = row.str.contains(rf"\A{mark.join(parts)}\z")
+        if not is_open:
+            return matches
+        return matches & (row.str.count_matches(delimiter, literal=True) == len(names) - 1)
+
+    def _sure_field(self, name: str, delimiter: str) -> str:
+        column = self.by_name.get(name)
+        if column is None:
+            return f"[^{in_pattern(delimiter)}]*"
+        pattern = column.kind.pattern(delimiter)
+        return f"(?:{pattern})" if column.required else f"(?:{pattern})?"
+
+    def surely_fit(self, frame: pl.DataFrame, now: datetime) -> Mask:
+        """For each row whose fields are good, whether they surely go together; of other rows it says nothing.
 
         Args:
             frame: one text column per column of the file.
         """
-        present = frozenset(frame.columns)
-        rules = [self._fast(each) for each in self.columns if each.name in present]
-        rules += self.model.fast_rules(present, now)
+        rules = self.model.sure_rules(frozenset(frame.columns), now)
         told = frame.select(rule.fill_null(False).alias(str(number)) for number, rule in enumerate(rules))
         good = np.ones(frame.height, dtype=np.bool_)
         for each in told:
             good &= each.to_numpy()
         return good
-
-    @staticmethod
-    def _fast(each: Column) -> pl.Expr:
-        value = pl.col(each.name)
-        rule = each.kind.fast(value)
-        if not each.required:
-            return value.is_null() | rule
-        if each.kind.may_be_blank:
-            return rule & (value >= "!") & (value < "\x7f")
-        return rule
 
     def warnings_of(self, frame: pl.DataFrame) -> Iterator[Problem]:
         """What is worth telling about accepted rows (`line` and the columns of the file), in the order of lines."""
@@ -234,7 +265,8 @@ class Contract:
 
 def _warned(warning: Warn, frame: pl.DataFrame) -> Iterator[Problem]:
     """One warning for each row it concerns, with the first column that it concerns, and how many more do."""
-    told = frame.select("line", warning.when.fill_null(False))
+    looked_at = frame if warning.first is None else frame.filter(pl.any_horizontal(warning.first))
+    told = looked_at.select("line", warning.when.fill_null(False))
     for line, *flags in told.filter(pl.any_horizontal(pl.exclude("line"))).iter_rows():
         first, *others = compress(told.columns[1:], flags)
         more = f" (as in {len(others)} more)" if others else ""

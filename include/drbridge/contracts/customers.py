@@ -90,7 +90,7 @@ class CustomerServiceAgreement(CustomerRow):
             yield Flaw("endDateTime", "end_before_start", "endDateTime is before startDateTime")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         end = pl.col("endDateTime")
         return [end.is_null() | in_order(pl.col("startDateTime"), end)] if "endDateTime" in present else []
 

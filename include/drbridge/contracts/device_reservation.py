@@ -88,7 +88,7 @@ class ReservedDevice(Row):
             yield Flaw(TIMES[1], "end_before_start", f"{TIMES[1]} is not after {TIMES[0]}")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         given = [pl.col(name) for name in TIMES if name in present]
         none = pl.all_horizontal(pl.lit(True), *(each.is_null() for each in given))
         if len(given) < len(TIMES):

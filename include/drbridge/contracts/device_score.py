@@ -58,7 +58,7 @@ class DeviceScore(Row):
             yield Flaw("calculationDateTime", "future", "the score was calculated in the future")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         value = pl.col("calculationDateTime")
         utc = now.astimezone(UTC)
         surely_past = f"{utc - WIDEST_OFFSET - timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}"

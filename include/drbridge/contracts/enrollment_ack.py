@@ -47,7 +47,7 @@ class EnrollmentAck(Row):
             yield Flaw("messageNumber", "missing", "ERROR needs a message number")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         succeeded = pl.col("ackStatus") == "SUCCESS"
         return [succeeded | pl.col("messageNumber").is_not_null() if "messageNumber" in present else succeeded]
 

@@ -52,7 +52,7 @@ class EnrollmentSync(Row):
             yield Flaw("endDateTime", "end_before_start", "endDateTime is before startDateTime")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         if "endDateTime" not in present:
             return [pl.col("action") == "ENROLL"]
         end = pl.col("endDateTime")

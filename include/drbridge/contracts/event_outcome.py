@@ -55,7 +55,7 @@ class EventOutcome(Row):
             yield Flaw(TIMES[1], "end_before_start", f"{TIMES[1]} is before {TIMES[0]}")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         idle = ~pl.col("outcome").is_in(list(TOOK_PART))
         if not set(TIMES) <= set(present):
             return [idle]

@@ -185,20 +185,24 @@ class IntervalContract(Contract):
         wanted = range(1, min(max(numbers | {1}), MOST_INTERVALS) + 1)
         return super().lacking(names) + [f"{self.layout.name}{each}" for each in wanted if each not in numbers]
 
-    def surely_good(self, frame: pl.DataFrame, now: datetime) -> Mask:
-        good = super().surely_good(frame, now)
-        return good & self._surely_fit(frame) if frame.height else good
+    def _sure_field(self, name: str, delimiter: str) -> str:
+        if self.layout.number(name):
+            return f"(?:{_sure_number(self.layout.kind)})?"
+        return _sure_number(self.layout.kind) if name == self.layout.total else super()._sure_field(name, delimiter)
 
-    def _surely_fit(self, frame: pl.DataFrame) -> Mask:
+    def surely_fit(self, frame: pl.DataFrame, now: datetime) -> Mask:
+        good = super().surely_fit(frame, now)
+        return good & self._intervals_fit(frame) if frame.height else good
+
+    def _intervals_fit(self, frame: pl.DataFrame) -> Mask:
         """Whether the intervals of each row fill its time and agree with its total, for certain."""
         names, model = self.layout, self.model
         assert issubclass(model, IntervalRow)
         columns = sorted(filter(names.number, frame.columns), key=names.number)
-        values, readable = _as_numbers(pl.concat([frame[name] for name in columns]), names.kind)
-        total, total_readable = _as_numbers(frame[names.total], names.kind)
-        shape = (len(columns), frame.height)
-        rows = Intervals(np.ascontiguousarray(values.reshape(shape).T), _interval_counts(frame, names), total)
-        good = readable.reshape(shape).all(axis=0) & total_readable & ~np.isnan(total)
+        numbers = frame.select(pl.col(*columns, names.total).cast(pl.Float64, strict=False))
+        values = numbers.select(columns).to_numpy(order="c")
+        rows = Intervals(values, _interval_counts(frame, names), numbers[names.total].to_numpy())
+        good = ~np.isnan(rows.total)
         good &= (rows.count > 0) & (rows.count <= len(columns)) & (rows.present > 0) & ~rows.beyond
         good &= np.nansum(np.abs(rows.values), axis=1) <= SURE_SUM
         if not names.gaps:
@@ -211,15 +215,13 @@ class IntervalContract(Contract):
         return super()._field_of(where)
 
 
-def _as_numbers(texts: pl.Series, kind: Number) -> tuple[Numbers, Mask]:
-    """Texts as floats, and which of them are empty or so short that float and decimal agree; NaN for the others."""
-    short = "|".join(
-        kind.pattern(min(SURE_DIGITS - decimals, kind.precision - kind.scale), min(decimals, kind.scale))
+def _sure_number(kind: Number) -> str:
+    """Numbers so short that float and decimal agree."""
+    ways = (
+        kind.of_digits(min(SURE_DIGITS - decimals, kind.precision - kind.scale), min(decimals, kind.scale))
         for decimals in SURE_DECIMALS
     )
-    is_short = texts.str.contains(short).fill_null(False).to_numpy()
-    values = texts.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
-    return np.where(is_short, values, np.nan), is_short | texts.is_null().to_numpy()
+    return f"(?:{'|'.join(ways)})"
 
 
 def _interval_counts(frame: pl.DataFrame, names: IntervalColumns) -> Counts:

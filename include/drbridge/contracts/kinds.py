@@ -1,14 +1,15 @@
 """The kinds of column: each says its rule twice.
 
-`parse` is the truth: pydantic calls it, and what it accepts is accepted. `fast` is the same rule for a whole column at
-once; it may turn a good value away (the row is then looked at by itself) but never accepts a bad one. Tests mutate
-values byte by byte to prove that.
+`parse` is the truth: pydantic calls it, and what it accepts is accepted. `pattern` is the same rule as a regular
+expression, so that whole rows can be matched at once; it may turn a good value away (the row is then looked at by
+itself) but never accepts a bad one. Tests mutate values byte by byte to prove that.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -24,6 +25,28 @@ _CURRENCY = re.compile("[A-Z]{3}")
 _NUMBER = re.compile(r"-?(?:([0-9]+)(?:\.([0-9]+))?|\.([0-9]+))")
 
 
+_VISIBLE = r"!-~\x{A1}-\x{167F}"
+"""Characters none of which is white space."""
+
+
+def _text(mark: str, others: str) -> str:
+    """Texts that begin with a visible character; `others` says how many may follow."""
+    return rf"[[{_VISIBLE}]--[{in_pattern(mark)}]][^{in_pattern(mark)}]{others}"
+
+
+def _one_of(texts: Sequence[str]) -> str:
+    return f"(?:{'|'.join(''.join(map(in_pattern, each)) for each in texts)})" if texts else NOTHING
+
+
+NOTHING = r"[^\s\S]"
+"""Matches no text."""
+
+
+def in_pattern(character: str) -> str:
+    """A character as a regular expression writes it, whatever it means there."""
+    return rf"\x{{{ord(character):X}}}"
+
+
 def refusal(code: str, text: str) -> PydanticCustomError:
     """An error that pydantic reports under our code; braces in the text stay as they are.
 
@@ -35,16 +58,17 @@ def refusal(code: str, text: str) -> PydanticCustomError:
 class Kind(ABC):
     """A kind of column."""
 
-    may_be_blank = False
-    """Whether `fast` lets a value through that is nothing but white space."""
-
     @abstractmethod
     def parse(self, text: str) -> Any:
         """The value of a text, or a refusal with its code."""
 
     @abstractmethod
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        """True only where `parse` accepts; null counts as false."""
+    def pattern(self, mark: str) -> str:
+        """A regular expression: what it matches whole, `parse` accepts, and it is not blank.
+
+        Args:
+            mark: the delimiter; what the expression matches never holds it.
+        """
 
     def identity(self, value: pl.Expr) -> pl.Expr:
         """The same for all accepted texts of one value: the text itself, unless a value can be written in many ways."""
@@ -63,15 +87,14 @@ class Text(Kind):
     """Text of at most so many characters; `00123`, `NA` and `null` stay what they are."""
 
     longest: int
-    may_be_blank = True
 
     def parse(self, text: str) -> str:
         if len(text) > self.longest:
             raise refusal("too_long", f"{len(text)} characters, at most {self.longest} are allowed")
         return text
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.str.len_bytes() <= self.longest
+    def pattern(self, mark: str) -> str:
+        return _text(mark, f"{{0,{self.longest - 1}}}")
 
     def describe(self) -> str:
         return f"text, at most {self.longest} characters"
@@ -82,13 +105,12 @@ class LongText(Kind):
     """Text without a limit of ours: what is over `sent` characters is cut when it is sent on."""
 
     sent: int
-    may_be_blank = True
 
     def parse(self, text: str) -> str:
         return text
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.is_not_null()
+    def pattern(self, mark: str) -> str:
+        return _text(mark, "*")
 
     def describe(self) -> str:
         return f"text; sent cut to {self.sent} characters, with a warning"
@@ -99,7 +121,6 @@ class Parts(Kind):
     """Texts in one field, separated by `|`."""
 
     longest_part: int
-    may_be_blank = True
 
     def parse(self, text: str) -> tuple[str, ...]:
         parts = tuple(text.split("|"))
@@ -108,8 +129,8 @@ class Parts(Kind):
             raise refusal("too_long", f"a part of {longest} characters, at most {self.longest_part} are allowed")
         return parts
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.str.len_bytes() <= self.longest_part
+    def pattern(self, mark: str) -> str:
+        return _text(mark, f"{{0,{self.longest_part - 1}}}")
 
     def describe(self) -> str:
         return f"texts separated by |, each at most {self.longest_part} characters"
@@ -128,8 +149,8 @@ class Digits(Kind):
             raise refusal("too_long", f"{len(text)} digits, at most {self.longest} are allowed")
         return text
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.str.contains(rf"\A[0-9]{{1,{self.longest}}}\z")
+    def pattern(self, mark: str) -> str:
+        return f"[0-9]{{1,{self.longest}}}"
 
     def describe(self) -> str:
         return f"digits, at most {self.longest}; leading zeros count"
@@ -149,8 +170,8 @@ class Code(Kind):
             raise refusal("not_in_list", f"the value is not one of {', '.join(self.values)}")
         return text
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.is_in(list(self.values))
+    def pattern(self, mark: str) -> str:
+        return _one_of([each for each in self.values if mark not in each])
 
     def describe(self) -> str:
         return "one of " + ", ".join(self.values)
@@ -176,13 +197,13 @@ class Integer(Kind):
             raise refusal("not_in_list", f"the value is not one of {', '.join(map(str, self.among))}")
         return value
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
+    def pattern(self, mark: str) -> str:
         if self.among:
-            return value.is_in([str(each) for each in self.among])
+            return _one_of([str(each) for each in self.among])
         sure = len(str(self.largest + 1)) - 1
         digits = rf"[1-9][0-9]{{0,{sure - 1}}}" if self.smallest == 1 else rf"[0-9]{{1,{sure}}}"
         sign = "-?" if self.smallest <= -(10**sure - 1) else ""
-        return value.str.contains(rf"\A{sign}{digits}\z")
+        return sign + digits
 
     def identity(self, value: pl.Expr) -> pl.Expr:
         return value.str.replace(r"\A(-?)0+([0-9])", "${1}${2}").replace("-0", "0")
@@ -216,13 +237,13 @@ class Number(Kind):
             raise refusal("out_of_range", "the value is less than 0")
         return value
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.str.contains(self.pattern(self.precision - self.scale, self.scale))
+    def pattern(self, mark: str) -> str:
+        return self.of_digits(self.precision - self.scale, self.scale)
 
-    def pattern(self, whole: int, decimals: int) -> str:
+    def of_digits(self, whole: int, decimals: int) -> str:
         """A regular expression for numbers of so many digits, at most, before and after the point."""
         sign = "" if self.at_least_zero else "-?"
-        return rf"\A{sign}[0-9]{{1,{whole}}}(?:\.[0-9]{{1,{decimals}}})?\z"
+        return rf"{sign}[0-9]{{1,{whole}}}(?:\.[0-9]{{1,{decimals}}})?"
 
     def describe(self) -> str:
         least = ", at least 0" if self.at_least_zero else ""
@@ -238,8 +259,8 @@ class Currency(Kind):
             raise refusal("not_in_list", "the value is not a currency such as USD")
         return text
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.str.contains(r"\A[A-Z]{3}\z")
+    def pattern(self, mark: str) -> str:
+        return "[A-Z]{3}"
 
     def describe(self) -> str:
         return "currency, three capital letters as in ISO 4217"
@@ -253,12 +274,12 @@ _INSTANT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
 _WITHOUT_OFFSET = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?")
-_FAST_DAY = (
+_SURE_DAY = (
     r"(?:[12][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
     r"|(?:0[13578]|1[02])-31)|(?:[12][0-9](?:0[48]|[2468][048]|[13579][26])|1600|2000|2400|2800)-02-29)"
 )
-_FAST_TIME = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-_FAST_OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+_SURE_TIME = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_SURE_OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
 WIDEST_OFFSET = timedelta(hours=14)
 
 
@@ -283,8 +304,8 @@ class Instant(Kind):
         except ValueError as error:
             raise refusal("no_such_time", f"the value does not exist: {error}") from None
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.str.contains(rf"\A{_FAST_DAY}{_FAST_TIME}(?:\.[0-9]{{1,9}})?{_FAST_OFFSET}\z")
+    def pattern(self, mark: str) -> str:
+        return rf"{_SURE_DAY}{_SURE_TIME}(?:\.[0-9]{{1,9}})?{_SURE_OFFSET}"
 
     def identity(self, value: pl.Expr) -> pl.Expr:
         fraction = value.str.extract(r"\.([0-9]*[1-9])").fill_null("")
@@ -310,8 +331,8 @@ class Day(Kind):
         except ValueError as error:
             raise refusal("no_such_time", f"the value does not exist: {error}") from None
 
-    def fast(self, value: pl.Expr) -> pl.Expr:
-        return value.str.contains(rf"\A{_FAST_DAY}\z")
+    def pattern(self, mark: str) -> str:
+        return _SURE_DAY
 
     def describe(self) -> str:
         return "date, ISO 8601"

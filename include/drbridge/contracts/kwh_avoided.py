@@ -63,7 +63,8 @@ CONTRACT = IntervalContract(
     warnings=(
         Warn(
             "negative_interval", "an interval is negative: more was used than without the event", (),
-            pl.col("^KwhSaved[0-9]+$").str.contains(r"\A-[0.]*[1-9]"),
+            when=pl.col("^KwhSaved[0-9]+$").str.contains(r"\A-[0.]*[1-9]"),
+            first=pl.col("^KwhSaved[0-9]+$").str.starts_with("-"),
         ),
     ),
 )  # fmt: skip

@@ -51,7 +51,7 @@ class LoadForecast(IntervalRow):
         yield from super().flaws(now)
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         return [in_order(pl.col("ForecastRunTime"), pl.col("ForecastStartTime"))]
 
     def total_flaws(self, present: Sequence[Decimal]) -> Iterator[Flaw]:

@@ -50,7 +50,7 @@ class NetworkLocation(Row):
             yield Flaw("changeAction", "not_allowed_here", "an initial load deletes nothing")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         rules = [(pl.col("changeAction") != "D") | (pl.col("initialLoadFlag") == "F1IC")]
         if END in present:
             start, end = pl.col(START), pl.col(END)

@@ -75,7 +75,7 @@ class Row(BaseModel):
         yield from ()
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         """The same rules for all rows at once: all true only where `flaws` finds none.
 
         Args:

@@ -43,7 +43,7 @@ class SettlementCredit(Row):
             yield Flaw("endDate", "end_before_start", "endDate is before startDate")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         return [pl.col("startDate") <= pl.col("endDate")]
 
 

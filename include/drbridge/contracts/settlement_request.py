@@ -42,7 +42,7 @@ class SettlementRequest(Row):
             yield Flaw("endDate", "end_before_start", "endDate is before startDate")
 
     @classmethod
-    def fast_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
+    def sure_rules(cls, present: Collection[str], now: datetime) -> list[pl.Expr]:
         named = [pl.col(name).is_not_null() for name in WHOSE if name in present]
         return [pl.any_horizontal(named) if named else pl.lit(False), pl.col("startDate") <= pl.col("endDate")]
 

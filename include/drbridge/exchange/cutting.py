@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from sqlalchemy import Row, and_, or_, select
 
-from drbridge.contracts import CONTRACTS
+from drbridge.contracts import FILES
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.operation import Shape
 from drbridge.exchange.operations import operation_of
@@ -111,7 +111,7 @@ def halves(staged: StagedFile, view: str, first: int, last: int) -> list[Span]:
 
 def overtaken_lines(desk: Desk, tx: Tx, staged: StagedFile, lane: str, age: Age) -> pl.Series:
     """Lines of a file whose key a newer file of the lane has settled, or may have."""
-    keys = list(CONTRACTS[staged.manifest.noun].key)
+    keys = list(FILES[staged.manifest.noun].key)
     mine: pl.DataFrame | None = None
     lost = [pl.Series("line", [], dtype=pl.UInt32)]
     for newer, ranges in _newer_in_effect(desk, tx, lane, age):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from drbridge.contracts import CONTRACTS
+from drbridge.contracts import FILES
 from drbridge.exchange import uploads
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.findings import Finding
@@ -107,7 +107,7 @@ def _sweep_staging(desk: Desk, before: float) -> int:
 
 def _staged(desk: Desk) -> Iterator[tuple[Path, list[Path]]]:
     """The folders of each noun that are there now; whatever else lies under the root is not ours."""
-    for noun in CONTRACTS:
+    for noun in FILES:
         place = desk.staging.root / noun
         yield place, [folder for folder in place.glob("*") if OURS.fullmatch(folder.name)]
 

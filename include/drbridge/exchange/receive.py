@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from drbridge.checks import FileCheck, FileReport, Limits
-from drbridge.contracts import CONTRACTS, Contract
+from drbridge.contracts import FILES, Contract
 from drbridge.contracts.contract import stamp_in
 from drbridge.contracts.control_record import ControlRecord
 from drbridge.errors import BadInput, Unstable
@@ -104,7 +104,7 @@ def contract_of(flow: Flow, name: str) -> Contract:
             f"The flow {flow.name} takes no file called {name}", code="unknown_name",
             fix=f"its files start with {', '.join(flow.prefixes)}",
         )  # fmt: skip
-    return CONTRACTS[noun]
+    return FILES[noun]
 
 
 def needed(desk: Desk, source: str, noun: str) -> Need:

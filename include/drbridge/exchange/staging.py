@@ -25,6 +25,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -186,13 +187,18 @@ def touched_at(path: Path) -> float:
 
 
 class StagingRun:
-    """One file being staged; `publish` makes it whole and visible, `discard` leaves nothing."""
+    """One file being staged; `publish` makes it whole and visible, `discard` leaves nothing.
+
+    A part is written by a thread of its own while the next is being checked.
+    """
 
     def __init__(self, staging: Staging, folder: Path, contract: Contract, need: Need, delimiter: str) -> None:
         self.staging, self.folder, self.contract, self.need, self.delimiter = staging, folder, contract, need, delimiter
         self.parts: list[Part] = []
         self.rows = 0
         self._verdict = sha256(f"{need} {delimiter}".encode())
+        self._writer, self._last = ThreadPoolExecutor(1, "staging"), Future[None]()
+        self._last.set_result(None)
 
     @property
     def check_folder(self) -> Path:
@@ -200,23 +206,30 @@ class StagingRun:
         return self.folder / "check"
 
     def write(self, block: CheckedBlock) -> None:
-        """Adds one part."""
+        """Adds one part; a failure is told at the next one, or by `publish`."""
+        self._last.result()
+        rows = block.frame.height
+        part = Part(f"{len(self.parts):05d}.parquet", self.rows, rows)
+        self._last = self._writer.submit(self._write, block, self.folder / part.name)
+        self.parts.append(part)
+        self.rows += rows
+
+    def _write(self, block: CheckedBlock, path: Path) -> None:
         frame = block.frame
         always = (*self.contract.key, *self.contract.kept)
         ids = [name for name in frame.columns if name in always or name.endswith("Id")]
         kept = frame if self.need.fields else frame.select("line", *ids)
         if self.need.raw:
             kept = kept.with_columns(block.raw().alias("raw"))
-        name = f"{len(self.parts):05d}.parquet"
-        kept.write_parquet(self.folder / name, compression="zstd", compression_level=1)
-        part_index.write(self.folder / name, frame, self.contract.ids)
-        self.parts.append(Part(name, self.rows, frame.height))
-        self.rows += frame.height
+        kept.write_parquet(path, compression="zstd", compression_level=1)
+        part_index.write(path, frame, self.contract.ids)
         self._verdict.update(f"{frame.columns}".encode())
         self._verdict.update(frame["line"].to_numpy().tobytes())
 
     def publish(self, report: FileReport) -> StagedFile:
         """Names the folder by content and verdict, manifest last; a twin that was faster wins, with the same rows."""
+        self._last.result()
+        self._writer.shutdown()
         report.excluded.write_parquet(self.folder / "excluded.parquet")
         shutil.move(report.rejects_path, self.folder / "rejects.csv")
         shutil.rmtree(self.check_folder)
@@ -243,6 +256,7 @@ class StagingRun:
         return whole.hexdigest()[:12]
 
     def discard(self) -> None:
+        self._writer.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from drbridge.contracts import CONTRACTS
+from drbridge.contracts import FILES
 from drbridge.contracts.identifiers import is_identifier
 from drbridge.exchange.staging import StagedFile
 
@@ -52,7 +52,7 @@ def _accepted(staged: StagedFile, parts: set[Path], key: str) -> Iterator[Lines]
         if path not in parts:
             continue
         rows = pl.scan_parquet(path, glob=False).with_row_index("row", offset=part.first_row)
-        columns = [name for name in CONTRACTS[staged.manifest.noun].ids if name in rows.collect_schema()]
+        columns = [name for name in FILES[staged.manifest.noun].ids if name in rows.collect_schema()]
         if not columns:
             continue
         hits = rows.select("row", "line", *(pl.col(name).eq_missing(key) for name in columns))

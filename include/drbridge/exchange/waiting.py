@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, or_, select
 
-from drbridge.contracts import CONTRACTS
+from drbridge.contracts import FILES
 from drbridge.errors import BadInput, Rejected, Unstable
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.gone import SOURCE_GONE, set_aside, told
@@ -145,7 +145,7 @@ def _is_wanted(desk: Desk, flow: Flow, name: str, work: Work) -> bool:
 
 def _date_in(flow: Flow, name: str) -> datetime | None:
     noun = flow.noun_of(name)
-    return CONTRACTS[noun].business_at_from_name(name) if noun else None
+    return FILES[noun].business_at_from_name(name) if noun else None
 
 
 def _age_key(flow: Flow, entry: Entry) -> tuple[float, str]:

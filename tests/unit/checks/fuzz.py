@@ -157,7 +157,7 @@ def change_intervals(contract: IntervalContract, made: dict[str, str], chance: r
     made[contract.layout.total] = f"{right + chance.choice(steps):.{-least.as_tuple().exponent}f}"
 
 
-def file(noun: str, seed: int, rows: int) -> bytes:
+def file(noun: str, seed: int, rows: int, mark: str = ",") -> bytes:
     """A file of such rows, quoted in every way a sender might."""
     chance = random.Random(f"{noun} {seed}")
     contract = CONTRACTS[noun]
@@ -177,16 +177,16 @@ def file(noun: str, seed: int, rows: int) -> bytes:
     out = io.StringIO()
     end = chance.choice(["\n", "\r\n"])
     never_quotes = chance.random() < 0.3
-    csv.writer(out, lineterminator=end).writerow(names)
+    csv.writer(out, lineterminator=end, delimiter=mark).writerow(names)
     for fields in made:
         if chance.random() < 0.01:
             fields = fields[: chance.randint(0, len(fields))] + ["x"] * chance.randint(0, 2)
-        careless = never_quotes and not any(mark in "".join(fields) for mark in '"\n')
+        careless = never_quotes and not any(each in "".join(fields) for each in '"\n')
         if careless or chance.random() < 0.02:
-            out.write(",".join(fields).replace('"', "" if chance.random() < 0.9 else "'") + end)
+            out.write(mark.join(fields).replace('"', "" if chance.random() < 0.9 else "'") + end)
         else:
             quoting = csv.QUOTE_ALL if chance.random() < 0.1 else csv.QUOTE_MINIMAL
-            csv.writer(out, lineterminator=end, quoting=quoting).writerow(fields)
+            csv.writer(out, lineterminator=end, quoting=quoting, delimiter=mark).writerow(fields)
     bom = b"\xef\xbb\xbf" if chance.random() < 0.2 else b""
     text = out.getvalue().encode()
     return bom + (text if chance.random() < 0.8 else text.rstrip(b"\r\n"))

@@ -21,11 +21,11 @@ SECONDS = float(os.environ.get("DRBRIDGE_FUZZ_SECONDS", "0"))
 FIRST_SEED = int(os.environ.get("DRBRIDGE_FUZZ_SEED", "0")) or (int(time.time()) if SECONDS else 1)
 
 
-def compare(noun: str, data: bytes, workdir: Path, block_bytes: int, chunk: int) -> int:
+def compare(noun: str, data: bytes, workdir: Path, block_bytes: int, chunk: int, mark: str = ",") -> int:
     contract = CONTRACTS[noun]
-    plain = reference.check(contract, data, NOW)
+    plain = reference.check(contract, data, NOW, mark)
     limits = Limits(block_bytes=block_bytes, block_rows=block_bytes // 500 + 1, block_fields=block_bytes // 40)
-    fast = check(contract, data, workdir, chunk=chunk, limits=limits)
+    fast = check(contract, data, workdir, chunk=chunk, limits=limits, delimiter=mark)
     assert fast.refusal == plain.refusal
     if plain.refusal:
         return 0
@@ -72,3 +72,10 @@ def test_fuzz_quotes_and_line_ends_in_wrong_places(tmp_path: Path) -> None:
             print(f"seed {seed}", data)
             raise
         seed += 1
+
+
+@pytest.mark.parametrize("noun", ["enrollment_ack", "kwh_avoided"])
+@pytest.mark.parametrize("mark", ["|", "\t", ";", "-", ".", ":", "+", "1", "T", "]", "^", "\\", " "])
+def test_fuzz_any_delimiter_leaves_fast_and_plain_of_one_mind(noun: str, mark: str, tmp_path: Path) -> None:
+    data = fuzz.file(noun, FIRST_SEED, 120, mark)
+    compare(noun, data, tmp_path, 1 << 20, 4096, mark)
