@@ -22,6 +22,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from files import write_kwh_avoided
+from peers import need
 from places import helper
 from side import Bar, Part, Run, alternating, in_turn, of_process, ratio, tell
 
@@ -230,6 +231,7 @@ def main() -> int:
     options.add_argument("--megabytes", type=int, default=1_000)
     options.add_argument("--pairs", type=int, default=5)
     given = options.parse_args()
+    need("rclone", "sftp", "/usr/sbin/sshd")
     every: dict[str, Callable[[], Part]] = {
         "loopback": partial(loopback, given.megabytes, given.pairs),
         "round-trip": partial(far_away, given.megabytes, min(3, given.pairs)),

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from functools import partial
 
 from files import write_acks
+from peers import need
 from places import Place, brick, place
 from side import Bar, Run, alternating, of_process, ratio, tell
 
@@ -73,6 +73,7 @@ def main() -> int:
     options.add_argument("--rows", type=int, default=100_000)
     options.add_argument("--pairs", type=int, default=3)
     given = options.parse_args()
+    need("wrk", "/usr/sbin/sshd")
     runs: dict[str, list[Run]] = {}
     with place(0.0, SOURCE) as on:
         write_acks(on.lay(FOLDER, NAME), given.rows)
@@ -82,9 +83,7 @@ def main() -> int:
             f"aiohttp, {in_flight} in flight": partial(bare, on, given.rows, in_flight),
         }, given.pairs, warm_up=False)  # fmt: skip
         one_by_one = [stock(on, STOCK_CALLS)]
-        runs |= at_once | {"HttpOperator": one_by_one}
-        if shutil.which("wrk"):
-            runs["wrk (limit)"] = [wrk(on, in_flight)]
+        runs |= at_once | {"HttpOperator": one_by_one, "wrk (limit)": [wrk(on, in_flight)]}
     with place(0.020, SOURCE | {IN_FLIGHT[0]: IN_FLIGHT[1]}) as on:
         write_acks(on.lay(FOLDER, NAME), given.rows)
         later = alternating({
