@@ -21,7 +21,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from drbridge_sandbox.sandbox import Sandbox
 MESSAGES, FILES = "derms_dacs_event_status", "dacs_derms_device_score"
 DESTINATIONS = ("dacs_program_event", "derms_device_score")
 SOURCE = "sftp://dacs_files/outgoing/scores"
-ROWS = 100
+ROWS, FIRST_DAY = 100, date(2026, 1, 1)
 BETWEEN_FILES = (6.0, 12.0)
 MOST_SECONDS_OF_MESSAGE, MOST_SECONDS_OF_FILE = 10.0, 15.0
 SETTLED_WITHIN_SECONDS = 90.0
@@ -143,9 +143,10 @@ def _send(site: Site, seconds: int) -> tuple[dict[str, float], dict[str, float]]
         (float(number), f"M{number}", partial(site.post, number)) for number in range(seconds)
     ]
     while at < seconds:
-        name = f"SDCSE_{len(times) - seconds:04d}_00.csv"
+        number = len(times) - seconds
+        name = f"SDCSE_{number:04d}_00.csv"
         draft = site.box.servers["dacs"].root / f"draft-{name}"
-        write_scores(draft, ROWS, len(times))
+        write_scores(draft, ROWS, number, day=FIRST_DAY + timedelta(days=number))  # each newer than the one before it
         times.append((at, name, partial(site.lay, draft, name)))
         at += drawn.uniform(*BETWEEN_FILES)
     begun, moments = time.monotonic(), dict[str, float]()
