@@ -114,7 +114,7 @@ def main() -> int:
     options.add_argument("parts", nargs="*", help="scores, kwh, memory; none: all")
     options.add_argument("--rows", type=int, default=5_000_000)
     options.add_argument("--share", type=int, default=500_000, help="rows for the plain way")
-    options.add_argument("--pairs", type=int, default=3)
+    options.add_argument("--pairs", type=int, default=5)
     given = options.parse_args()
     need("/usr/sbin/sshd")
     every: dict[str, Callable[[], Part]] = {

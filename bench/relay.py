@@ -193,7 +193,7 @@ def far_away(megabytes: int, pairs: int) -> Part:
         runs = alternating({
             "drbridge, 20 ms": partial(on.ours, work), "rclone, 20 ms": partial(on.rclone, work),
             "rclone tuned, 20 ms": partial(on.rclone, work, *TUNED),
-        }, pairs, warm_up=False)  # fmt: skip
+        }, pairs)  # fmt: skip
     ours, plain, tuned = runs.values()
     best = min(ratio(ours, plain), ratio(ours, tuned))
     bar = Bar(3, f"relay of {work:,.0f} MB, 20 ms round trip", "rclone, the better of default and tuned", best, 1.5)
@@ -205,7 +205,7 @@ def stock(megabytes: int, pairs: int) -> Part:
     with track() as on:
         work = on.draw(megabytes)
         runs = alternating({"drbridge, 200 MB": partial(on.ours, work), "SFTPToS3Operator": partial(on.stock, work)},
-                           pairs, warm_up=False)  # fmt: skip
+                           pairs)  # fmt: skip
     ours, theirs = runs.values()
     return runs, [Bar(4, f"relay of {work:,.0f} MB", "stock SFTPToS3Operator", ratio(ours, theirs), 5.0)], ()
 
@@ -234,8 +234,8 @@ def main() -> int:
     need("rclone", "sftp", "/usr/sbin/sshd")
     every: dict[str, Callable[[], Part]] = {
         "loopback": partial(loopback, given.megabytes, given.pairs),
-        "round-trip": partial(far_away, given.megabytes, min(3, given.pairs)),
-        "stock": partial(stock, 200, min(3, given.pairs)),
+        "round-trip": partial(far_away, given.megabytes, given.pairs),
+        "stock": partial(stock, 200, given.pairs),
         "memory": partial(memory, (100, 1_000, 4_000)),
     }
     return tell("relay", "MB", *in_turn(every[name] for name in given.parts or every))

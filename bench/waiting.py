@@ -80,7 +80,7 @@ def files_by_the_ledger(
     }
     return _taken(far, laid, {
         name: (row.key, {
-            "seen to be whole and a run made": queued[row.run_id], "its run has looked": row.given_at,
+            "seen to be whole and a run made": max(queued[row.run_id], laid[name]), "its run has looked": row.given_at,
             "taken: checked and staged": row.taken_at, "sending begins": row.sent_at,
         }) for name, row in rows.items()
     }, "DERMS has it")  # fmt: skip
