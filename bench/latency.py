@@ -105,13 +105,14 @@ def _message(number: int) -> dict[str, Any]:
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=int, default=180)
+    options.add_argument("--apart", type=int, default=1, help="seconds between two messages")
     given = options.parse_args()
     need("/usr/sbin/sshd")
     with tempfile.TemporaryDirectory(prefix="drbridge-bench-") as name:
-        return _run(Path(name), given.seconds)
+        return _run(Path(name), given.seconds, given.apart)
 
 
-def _run(folder: Path, seconds: int) -> int:
+def _run(folder: Path, seconds: int, apart: int) -> int:
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
     upgrade(ledger)
     env = {"DRBRIDGE_HOME": str(folder), "DRBRIDGE_LEDGER_URL": ledger.url, "DRBRIDGE_CONFIG": str(DEFAULT_FILE)}
@@ -124,7 +125,7 @@ def _run(folder: Path, seconds: int) -> int:
             site = Site(folder, airflow, box, ledger)
             site.unpause()
             before, started = used_by(airflow.processes()), time.monotonic()
-            posted, laid = _send(site, seconds)
+            posted, laid = _send(site, seconds, apart)
             end = time.monotonic() + SETTLED_WITHIN_SECONDS
             while site.delivered() < len(posted) + len(laid) and time.monotonic() < end:
                 time.sleep(1)
@@ -136,14 +137,14 @@ def _run(folder: Path, seconds: int) -> int:
             ledger.close()
 
 
-def _send(site: Site, seconds: int) -> tuple[dict[str, float], dict[str, float]]:
+def _send(site: Site, seconds: int, apart: int) -> tuple[dict[str, float], dict[str, float]]:
     """Posts messages and lays files, each in its time; the moment of each, by number and by name."""
-    drawn, at = random.Random(16), 3.0
+    drawn, at, posts = random.Random(16), 3.0, range(0, seconds, apart)
     times: list[tuple[float, str, Callable[[], None]]] = [
-        (float(number), f"M{number}", partial(site.post, number)) for number in range(seconds)
+        (float(number), f"M{number}", partial(site.post, number)) for number in posts
     ]
     while at < seconds:
-        number = len(times) - seconds
+        number = len(times) - len(posts)
         name = f"SDCSE_{number:04d}_00.csv"
         draft = site.box.servers["dacs"].root / f"draft-{name}"
         write_scores(draft, ROWS, number, day=FIRST_DAY + timedelta(days=number))  # each newer than the one before it
