@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.drbridge/pycache
 
-.PHONY: help setup demo stop test check docs bench-check bench-inbox bench-latency bench-outcome bench-parse bench-relay bench-rest bench-trace prove prove-airflow prove-stages soak fuzz schemathesis screenshots clean
+.PHONY: help setup demo stop test check docs bench bench-check bench-inbox bench-latency bench-outcome bench-parse bench-relay bench-rest bench-trace prove prove-airflow prove-stages soak fuzz schemathesis screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,16 +41,19 @@ check: setup ## lint, format, types, layers, docs freshness, file lengths
 docs: setup ## writes the generated pages anew
 	$(BIN)/drbridge docs
 
+bench: setup ## all figures in under 30 minutes, and docs/performance.md (root: installs what is missing)
+	$(BIN)/python bench/every.py
+
 bench-check: setup ## files checked and staged, against pandas with pydantic and polars (5 million rows)
 	$(BIN)/python bench/check.py
 
-bench-relay: setup ## a file from SFTP to S3, against rclone, stock operators and sftp (needs rclone and OpenSSH)
+bench-relay: setup ## a file from SFTP to S3, against rclone, stock operators and sftp
 	$(BIN)/python bench/relay.py
 
-bench-rest: setup ## 100,000 calls one by one, against HttpOperator and bare aiohttp (needs OpenSSH)
+bench-rest: setup ## 100,000 calls one by one, against HttpOperator and bare aiohttp
 	$(BIN)/python bench/rest.py
 
-bench-outcome: setup ## outcomes in chunks of 500, each 300 ms (ROWS=600000; needs OpenSSH)
+bench-outcome: setup ## outcomes in chunks of 500, each 300 ms (ROWS=600000)
 	$(BIN)/python bench/outcome.py --rows $(or $(ROWS),600000)
 
 bench-parse: setup ## what reading all DAG files costs
@@ -71,8 +74,8 @@ prove-airflow: setup ## message flows on real Airflow processes: killed, searche
 bench-inbox: setup ## messages stored and sent on, against a bare loop (MESSAGES=20000)
 	$(BIN)/python bench/inbox.py --messages $(or $(MESSAGES),20000)
 
-bench-latency: setup ## from the POST of a stage status to its effect, on a running Airflow (SECONDS_OF_POSTS=300)
-	$(BIN)/python bench/latency.py --seconds $(or $(SECONDS_OF_POSTS),300)
+bench-latency: setup ## until a message or small file has its effect, on a running Airflow (SECONDS_OF_POSTS=180)
+	$(BIN)/python bench/latency.py --seconds $(or $(SECONDS_OF_POSTS),180)
 
 bench-trace: setup ## `drbridge trace` with ten million rows delivered (ROWS=10000000)
 	$(BIN)/python bench/trace.py --rows $(or $(ROWS),10000000)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from files import write_kwh_avoided
+from peers import need
 from places import Place, brick, place
 from side import ROOT, Bar, Part, Run, alternating, in_turn, of_process, ratio, tell
 
@@ -117,8 +118,9 @@ def main() -> int:
     options.add_argument("parts", nargs="*", help="scores, kwh, memory; none: all")
     options.add_argument("--rows", type=int, default=5_000_000)
     options.add_argument("--share", type=int, default=500_000, help="rows for the plain way")
-    options.add_argument("--pairs", type=int, default=3)
+    options.add_argument("--pairs", type=int, default=5)
     given = options.parse_args()
+    need("/usr/sbin/sshd")
     every: dict[str, Callable[[], Part]] = {
         "scores": partial(scores, given.rows, given.share, given.pairs),
         "kwh": partial(kwh, given.rows * 8 // 25, given.share // 5, given.pairs),

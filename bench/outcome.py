@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from files import write_outcomes
+from peers import need
 from places import Place, brick, place
 from side import Bar, Run, tell
 
@@ -58,6 +59,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rows", type=int, default=600_000)
     given = options.parse_args()
+    need("/usr/sbin/sshd")
     with place(CALL_SECONDS, {}) as on:
         drawn = write_outcomes(on.lay(FOLDER, NAME), given.rows)
         run = ours(on, given.rows, drawn.accepted)

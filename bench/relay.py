@@ -23,6 +23,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from files import write_kwh_avoided
+from peers import need
 from places import helper
 from side import Bar, Part, Run, alternating, in_turn, of_process, ratio, tell
 
@@ -186,7 +187,7 @@ def loopback(megabytes: int, pairs: int) -> Part:
             "drbridge, checked on the way": partial(on.ours, work, "kwh_avoided"),
             "rclone, then drbridge check": partial(on.then_check, work),
         }  # fmt: skip
-        runs |= alternating(checking, min(3, pairs), warm_up=False)
+        runs |= alternating(checking, min(3, pairs))
     ours, copied, limit, checked, then_checked = runs.values()
     size = f"relay of {work:,.0f} MB, loopback"
     return runs, [
@@ -204,7 +205,7 @@ def far_away(megabytes: int, pairs: int) -> Part:
         runs = alternating({
             "drbridge, 20 ms": partial(on.ours, work), "rclone, 20 ms": partial(on.rclone, work),
             "rclone tuned, 20 ms": partial(on.rclone, work, *TUNED),
-        }, pairs, warm_up=False)  # fmt: skip
+        }, pairs)  # fmt: skip
     ours, plain, tuned = runs.values()
     best = min(ratio(ours, plain), ratio(ours, tuned))
     bar = Bar(3, f"relay of {work:,.0f} MB, 20 ms round trip", "rclone, the better of default and tuned", best, 1.5)
@@ -216,7 +217,7 @@ def stock(megabytes: int, pairs: int) -> Part:
     with track() as on:
         work = on.draw(megabytes)
         runs = alternating({"drbridge, 200 MB": partial(on.ours, work), "SFTPToS3Operator": partial(on.stock, work)},
-                           pairs, warm_up=False)  # fmt: skip
+                           pairs)  # fmt: skip
     ours, theirs = runs.values()
     return runs, [Bar(4, f"relay of {work:,.0f} MB", "stock SFTPToS3Operator", ratio(ours, theirs), 5.0)], ()
 
@@ -242,10 +243,11 @@ def main() -> int:
     options.add_argument("--megabytes", type=int, default=1_000)
     options.add_argument("--pairs", type=int, default=5)
     given = options.parse_args()
+    need("rclone", "sftp", "/usr/sbin/sshd")
     every: dict[str, Callable[[], Part]] = {
         "loopback": partial(loopback, given.megabytes, given.pairs),
-        "round-trip": partial(far_away, given.megabytes, min(3, given.pairs)),
-        "stock": partial(stock, 200, min(3, given.pairs)),
+        "round-trip": partial(far_away, given.megabytes, given.pairs),
+        "stock": partial(stock, 200, given.pairs),
         "memory": partial(memory, (100, 1_000, 4_000)),
     }
     return tell("relay", "MB", *in_turn(every[name] for name in given.parts or every))

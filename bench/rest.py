@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from functools import partial
 
 from files import write_acks
+from peers import need
 from places import Place, brick, place
 from side import Bar, Run, alternating, of_process, ratio, tell
 
@@ -71,8 +71,9 @@ def wrk(on: Place, in_flight: int) -> Run:
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rows", type=int, default=100_000)
-    options.add_argument("--pairs", type=int, default=3)
+    options.add_argument("--pairs", type=int, default=5)
     given = options.parse_args()
+    need("wrk", "/usr/sbin/sshd")
     runs: dict[str, list[Run]] = {}
     with place(0.0, SOURCE) as on:
         write_acks(on.lay(FOLDER, NAME), given.rows)
@@ -80,17 +81,15 @@ def main() -> int:
         at_once = alternating({
             "drbridge": partial(ours, on, given.rows),
             f"aiohttp, {in_flight} in flight": partial(bare, on, given.rows, in_flight),
-        }, given.pairs, warm_up=False)  # fmt: skip
+        }, given.pairs)  # fmt: skip
         one_by_one = [stock(on, STOCK_CALLS)]
-        runs |= at_once | {"HttpOperator": one_by_one}
-        if shutil.which("wrk"):
-            runs["wrk (limit)"] = [wrk(on, in_flight)]
+        runs |= at_once | {"HttpOperator": one_by_one, "wrk (limit)": [wrk(on, in_flight)]}
     with place(0.020, SOURCE | {IN_FLIGHT[0]: IN_FLIGHT[1]}) as on:
         write_acks(on.lay(FOLDER, NAME), given.rows)
         later = alternating({
             "drbridge, 20 ms": partial(ours, on, given.rows),
             "aiohttp, 64 in flight, 20 ms": partial(bare, on, given.rows, 64),
-        }, given.pairs, warm_up=False)  # fmt: skip
+        }, given.pairs)  # fmt: skip
         runs |= later
     mine, loop = at_once.values()
     mine_later, loop_later = later.values()

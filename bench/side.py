@@ -24,6 +24,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / ".drbridge" / "bench"
+LOOK_EVERY_SECONDS = 0.05
+LONG_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -86,21 +88,32 @@ def in_turn(parts: Iterable[Callable[[], Part]]) -> Part:
     return runs, bars, notes
 
 
-def alternating(ways: Mapping[str, Callable[[], Run]], pairs: int, warm_up: bool = True) -> dict[str, list[Run]]:
-    """Runs each way so many times, one after the other, so that what disturbs the machine disturbs all of them."""
-    for way in ways.values() if warm_up else ():
-        way()
-    runs: dict[str, list[Run]] = {name: [] for name in ways}
+def alternating(ways: Mapping[str, Callable[[], Run]], pairs: int) -> dict[str, list[Run]]:
+    """Runs each way so many times, one after the other, so that what disturbs the machine disturbs all of them.
+
+    The first run of a way warms it up, and does not count; unless it is a long one: that counts, and is the only one.
+    """
+    runs = {name: [_told_of(name, way)] for name, way in ways.items()}
+    short = {name: way for name, way in ways.items() if runs[name][0].seconds < LONG_SECONDS}
+    for name in short:
+        runs[name].clear()
     for _ in range(pairs):
-        for name, way in ways.items():
-            runs[name].append(way())
-            print(f"  {name}: {runs[name][-1].seconds:.2f} s", file=sys.stderr, flush=True)
+        for name, way in short.items():
+            runs[name].append(_told_of(name, way))
     return runs
 
 
+def _told_of(name: str, way: Callable[[], Run]) -> Run:
+    run = way()
+    print(f"  {name}: {run.seconds:.2f} s", file=sys.stderr, flush=True)
+    return run
+
+
 def ratio(ours: list[Run], theirs: list[Run]) -> float:
-    """How many times as fast we are: the median over the pairs."""
-    return statistics.median(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
+    """How many times as fast we are: the median over the pairs; where one of us ran only once, of the medians."""
+    if len(ours) == len(theirs):
+        return statistics.median(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
+    return statistics.median(run.rate for run in ours) / statistics.median(run.rate for run in theirs)
 
 
 def of_process(
@@ -112,12 +125,11 @@ def of_process(
         SystemExit: it ended otherwise than it may.
     """
     started = time.perf_counter()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, ThreadPoolExecutor(1) as beside:
         process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **(env or {})}, cwd=ROOT)
-        with ThreadPoolExecutor(1) as pool:
-            peak = pool.submit(_peak_megabytes, process.pid)
-            _, status, usage = os.wait4(process.pid, 0)
-            seconds = time.perf_counter() - started
+        peak = beside.submit(_peak, process.pid)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
@@ -131,19 +143,15 @@ def of_process(
     )  # fmt: skip
 
 
-def _peak_megabytes(process_id: int) -> float:
-    """The most memory that a process held, looked at until it is gone.
-
-    What the system tells afterwards counts the memory of the process that began it, too.
-    """
-    most = 0.0
-    status = Path(f"/proc/{process_id}/status")
+def _peak(pid: int) -> float:
+    """The most memory that a process had, in MB, looked at until it ends: what wait4 tells of it counts ours, too."""
+    most = 0
     with suppress(OSError, StopIteration):
         while True:
-            lines = status.read_text().splitlines()
-            most = max(most, int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024)
-            time.sleep(0.05)
-    return most
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            most = max(most, int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]))
+            time.sleep(LOOK_EVERY_SECONDS)
+    return most / 1024
 
 
 def _told(text: str) -> dict[str, Any]:

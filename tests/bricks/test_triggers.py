@@ -16,6 +16,7 @@ from drbridge.systems import load
 from drbridge_airflow.triggers.arrivals import (
     FIRST_REPEAT_SECONDS,
     LONGEST_REPEAT_SECONDS,
+    LOOK_EVERY_SECONDS,
     Arrivals,
     Fired,
     back_off,
@@ -173,5 +174,5 @@ def test_a_pause_that_is_no_number_is_told_and_left(
     text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("DRBRIDGE_LOOK_SECONDS", text)
-    assert look_every() == 10
+    assert look_every() == LOOK_EVERY_SECONDS
     assert f"DRBRIDGE_LOOK_SECONDS is {text}" in caplog.text

@@ -21,7 +21,7 @@ ANY_FILE = """
 
 A flow that delivers to stores only may also take files whose rows nobody has agreed on: tariff sheets, pictures,
 archives. Name the start of their names in `systems.toml`, as in `prefixes = { "TARIFFS" = "any_file" }`. Nothing in
-them is looked at, but an empty one is refused. They are hashed on their way, sent once, and known again by their content.
+them is looked at, but an empty one is refused. They are hashed on their way, sent once, and known by their content.
 """
 
 

@@ -13,6 +13,7 @@ import typer
 from typer.models import OptionInfo, ParameterInfo
 
 from drbridge.cli.contract_page import contracts_page
+from drbridge.cli.performance_page import performance_page
 from drbridge.cli.settings_page import settings_page
 from drbridge.systems import DEFAULT_FILE, Flow, Store, load
 
@@ -23,7 +24,7 @@ NOTE = "<!-- Written by `make docs`. Change what it is made from, not this page.
 def docs(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a page is stale.")] = False,
 ) -> None:
-    """Writes the generated pages in docs/: flows, contracts, settings and this command line.
+    """Writes the generated pages in docs/: flows, contracts, settings, figures and this command line.
 
     Example: drbridge docs --check
     """
@@ -128,4 +129,5 @@ def _written(parameter: str, info: ParameterInfo) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "flows.md": flows_page, "contracts.md": contracts_page, "cli.md": cli_page, "settings.md": settings_page,
+    "performance.md": performance_page,
 }  # fmt: skip

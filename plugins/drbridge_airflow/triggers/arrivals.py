@@ -20,7 +20,8 @@ from drbridge_airflow.triggers.mail import lanes_with_mail
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_SECONDS = 10.0
+LOOK_EVERY_SECONDS = 2.0
+LOOK_AT_GROWING_EVERY_SECONDS = 1.0
 LONGEST_BACK_OFF_SECONDS = 120.0
 FIRST_REPEAT_SECONDS = 300.0
 LONGEST_REPEAT_SECONDS = 3600.0
@@ -57,7 +58,7 @@ class Arrivals(BaseEventTrigger):
     """Wakes a flow when a file in its source, a folder or a bucket, is whole and waits, or a message does.
 
     It never ends by itself: Airflow does not start a watcher again. A network that fails is tried again, ever less
-    often. DRBRIDGE_LOOK_SECONDS says how often it looks (default 10).
+    often. DRBRIDGE_LOOK_SECONDS says how often it looks (default 2).
 
     Args:
         flow: whose source to look at.
@@ -91,7 +92,7 @@ class Arrivals(BaseEventTrigger):
                 if due:
                     found = {"flow": self.flow, "waiting": len(due), "files": due[:MOST_NAMES_IN_EVENT]}
                     yield TriggerEvent(found)  # type: ignore[no-untyped-call]
-                await asyncio.sleep(min(look_every(), 2.0) if unquiet else look_every())
+                await asyncio.sleep(min(look_every(), LOOK_AT_GROWING_EVERY_SECONDS) if unquiet else look_every())
         finally:
             await eyes.close()
 
