@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from drbridge.contracts import CODES, CONTRACTS
 from drbridge.contracts.kinds import Parts, Text
 from tests.unit.contracts.glances import NOW, Change, at_a_glance
 from tests.unit.good_rows import GOOD
-
-NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
-
-Change = dict[str, str | None]
 
 
 def found(noun: str, changes: Change) -> list[tuple[str, str]]:
