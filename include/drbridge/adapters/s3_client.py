@@ -10,7 +10,12 @@ from http.client import HTTPResponse, IncompleteRead
 from typing import Any, BinaryIO
 
 import boto3
-from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, ParamValidationError
 
@@ -20,6 +25,7 @@ from drbridge.ports import Connection
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
 POOL = 16
+PIECE_BYTES = 1 << 20
 DEFAULT_REGION = "us-east-1"
 _WRONG_LOGIN = {
     "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "InvalidToken", "ExpiredToken",
@@ -94,8 +100,26 @@ class WholeReply(HTTPResponse):
         return data
 
 
-for _kind in (AWSHTTPConnection, AWSHTTPSConnection):
-    _kind.response_class = WholeReply
+class Line(AWSHTTPConnection):  # type: ignore[misc]
+    """A connection that takes whole replies only, and sends a body in large pieces."""
+
+    response_class = WholeReply
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "blocksize": PIECE_BYTES})
+
+
+class SecureLine(AWSHTTPSConnection):  # type: ignore[misc]
+    """The same over TLS."""
+
+    response_class = WholeReply
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "blocksize": PIECE_BYTES})
+
+
+AWSHTTPConnectionPool.ConnectionCls = Line
+AWSHTTPSConnectionPool.ConnectionCls = SecureLine
 
 
 def status_of(error: ClientError) -> int:

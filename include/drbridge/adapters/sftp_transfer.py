@@ -72,7 +72,7 @@ class ReadAhead:
         try:
             while offset < self._size or pending:
                 while offset < self._size and len(pending) < self._most:
-                    length = min(self._block, self._size - offset)
+                    length = min(self._block, self._size - offset, CHUNK_BYTES - offset % CHUNK_BYTES)
                     pending.append(asyncio.ensure_future(self._read(offset, length)))
                     offset += length
                 length = len(piece := await pending.popleft())
