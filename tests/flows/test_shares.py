@@ -43,7 +43,7 @@ class Killed(BaseException):
 def shared(desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A file of 40 rows travels in 20 chunks and four shares."""
     monkeypatch.setattr(cutting, "ROWS_WORTH_A_SHARE", 10)
-    return with_endpoint(desk, ENDPOINT, rows=2, senders=2, in_flight=2)
+    return with_endpoint(desk, ENDPOINT, rows=2, senders=4, in_flight=2)
 
 
 def named(desk: Desk, worker: str) -> Desk:

@@ -25,7 +25,6 @@ from drbridge.ledger.states import ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
 from drbridge.systems import Endpoint, Flow
 
-SHARES_OF_A_SENDER = 4  # whoever is done with one takes the next that is free
 ROWS_WORTH_A_SHARE = 5_000
 TOOK_EFFECT = (ParcelState.ACKED, ParcelState.IN_FLIGHT, ParcelState.UNKNOWN, ParcelState.PARKED)
 
@@ -88,9 +87,9 @@ def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
 
 
 def _share_of(rows: int, endpoint: Endpoint, row: int) -> int:
-    """In which share of a large delivery a row travels: ranges that follow each other, more of them than senders."""
-    shares = min(endpoint.senders * SHARES_OF_A_SENDER, MOST_SHARES, rows // ROWS_WORTH_A_SHARE)
-    return row * shares // rows if endpoint.senders > 1 and shares > 1 else 0
+    """In which share of a large delivery a row travels: ranges that follow each other, one for each sender."""
+    shares = min(endpoint.senders, MOST_SHARES, rows // ROWS_WORTH_A_SHARE)
+    return row * shares // rows if shares > 1 else 0
 
 
 def live_rows(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint32]:

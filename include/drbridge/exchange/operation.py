@@ -10,6 +10,8 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from string import Formatter
 from typing import Literal
 from urllib.parse import quote
 
@@ -116,7 +118,7 @@ class Operation:
         if "{" not in template:
             return template
         try:
-            return template.format_map({name: quote(value or "", safe="") for name, value in names.items()})
+            return template.format_map({name: quote(names[name] or "", safe="") for name in _named_in(template)})
         except KeyError as error:
             raise Misconfigured(
                 f"The path {template} names {error}, which what is sent does not have",
@@ -185,6 +187,12 @@ def _numbers(data: JsonValue) -> set[int]:
     """The message numbers in a reply, wherever it names them."""
     found = [str(each.get("messageNumber")) for each in _objects(data)]
     return {int(number) for number in found if number.isascii() and number.isdigit() and len(number) < LONGEST_NUMBER}
+
+
+@lru_cache
+def _named_in(template: str) -> frozenset[str]:
+    """The names in braces."""
+    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name)
 
 
 def _objects(data: JsonValue) -> Iterator[dict[str, JsonValue]]:

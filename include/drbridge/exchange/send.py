@@ -101,7 +101,7 @@ def _drain(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work) -> SendResult
 
 def _drain_shares(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work, lane: str) -> SendResult:
     """Works on one share after the other, whichever is free, until nothing of any may go now."""
-    total, looked_at, waiting = SendResult(), set[Place](), ""
+    total, looked_at, waiting, answered = SendResult(), set[Place](), "", False
     while (place := next_place(desk, lane, looked_at)) is not None:
         looked_at.add(place)
         with working_on(desk, lane, place[1]) as lease:
@@ -109,9 +109,9 @@ def _drain_shares(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work, lane: 
                 continue
             with desk.ledger.write() as tx:
                 take_over(tx, endpoint, lease)
-            sender = Sender(desk, flow, endpoint, lease, lineup_of(desk, flow, endpoint, work))
+            sender = Sender(desk, flow, endpoint, lease, lineup_of(desk, flow, endpoint, work), answered)
             result = asyncio.run(sender.run())
-        total, waiting = total + result, result.waiting or waiting
+        total, waiting, answered = total + result, result.waiting or waiting, sender.tally.answered
         if sender.stop or sender.lineup.lasts_seconds is not None:
             break
     with desk.ledger.read() as tx:

@@ -55,17 +55,18 @@ ROWS_BEFORE_HOLDING = 50
 
 
 class Sender:
-    """The holder of a lane at work."""
+    """The holder of a lane at work; whether its target has `answered` this worker already, is known from before."""
 
-    def __init__(self, desk: Desk, flow: Flow, endpoint: Endpoint, lease: Lease, lineup: Lineup) -> None:
+    def __init__(
+        self, desk: Desk, flow: Flow, endpoint: Endpoint, lease: Lease, lineup: Lineup, answered: bool = False
+    ) -> None:
         self.desk, self.flow, self.endpoint, self.lineup = desk, flow, endpoint, lineup
         self.operation: Operation = operation_of(endpoint)
         self.requests = Requests(desk, endpoint)
-        self.tally = Tally()
+        self.tally = Tally(answered=answered)
         self.stop = self.waiting = ""
         self.last: Claim | None = None
-        self.next_permit_seconds = 0.0
-        self.is_healthy = False
+        self.next_permit_seconds, self.is_healthy = 0.0, False
         self.looking = asyncio.Lock()
         self.success_noted = float("-inf")
         self.began = self.busy_at = desk.clock.monotonic()
@@ -97,9 +98,8 @@ class Sender:
 
     def _pause(self, claims: list[Claim]) -> float:
         """How long to wait for what is on the wire before the ledger is looked into again."""
-        if any(each.decided for each in claims):
-            return 0.0
-        return self.next_permit_seconds or KEEP_LEASE_EVERY_SECONDS
+        is_decided = any(each.decided for each in claims)
+        return 0.0 if is_decided else self.next_permit_seconds or KEEP_LEASE_EVERY_SECONDS
 
     async def _rests(self) -> bool:
         """Waits a little when nothing may go now; says whether to look again: more may come, and time is not up."""
