@@ -28,7 +28,7 @@ stop: setup ## ends a demo that is still running
 	@$(BIN)/drbridge demo --stop
 
 test: setup ## every test, with the real servers that are found here
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: setup ## lint, format, types, layers, docs freshness, file lengths
 	$(BIN)/ruff check .

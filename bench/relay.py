@@ -154,7 +154,7 @@ class Track:
         files, objects = (
             json.loads(text) for name, text in self._environment(self.folder, "any_file").items() if "CONN" in name
         )
-        files["extra"] = {"private_key": self.server.private_key, "host_key": self.server.host_key.split(" ", 1)[1]}
+        files["extra"] = {"private_key": self.server.private_key, "host_key": self.server.host_key}
         env = {"AIRFLOW_CONN_SFTP_DEFAULT": json.dumps(files), "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(objects),
                "AIRFLOW_HOME": str(self.folder / "airflow")}  # fmt: skip
         return of_process([sys.executable, "bench/stock.py", "relay", self.path], work, env)

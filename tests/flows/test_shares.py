@@ -229,9 +229,6 @@ def test_two_senders_of_a_paced_target_never_wait_for_each_other_on_postgresql(
 ) -> None:
     ledger = Ledger(postgres_url)
     upgrade(ledger)
-    with ledger.write() as tx:
-        names = ", ".join(table.name for table in metadata.sorted_tables)
-        tx.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     on_postgresql = paced(replace(with_endpoint(shared, ENDPOINT, rows=1, in_flight=8), ledger=ledger), 400.0)
     try:
         rows = take_outcomes(on_postgresql, box, 5 * ROWS)
@@ -239,6 +236,9 @@ def test_two_senders_of_a_paced_target_never_wait_for_each_other_on_postgresql(
         assert sum(each.sent for each in results) == len(rows)
         assert states(on_postgresql) == {"ACKED": len(rows)}
     finally:
+        with ledger.write() as tx:
+            names = ", ".join(table.name for table in metadata.sorted_tables)
+            tx.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
         ledger.close()
     assert changed_once(box.far("dacs"), "event_outcome") == len(rows)
 

@@ -38,7 +38,7 @@ from tests.flows.test_trouble import with_endpoint
 
 PROVE = bool(os.environ.get("DRBRIDGE_PROVE_STAGES"))
 LONGEST = 5
-LONGER_ONES = 1_280 if PROVE else 60
+LONGER_ONES = 1_280 if PROVE else 40
 EVENTS = 300 if PROVE else 30
 SEED = 20_260_714
 
