@@ -13,10 +13,10 @@ OPENING = """# Performance
 What drbridge does to a file or a message, timed beside tools that do a part of it: copying (rclone, OpenSSH, Airflow's
 own operators), checking (pandas with pydantic, polars), calling (Airflow's `HttpOperator`, bare aiohttp).
 
-Ours is always the whole of it, a brick's own `execute()` as an Airflow worker calls it: every row checked against its
-contract, sha256, staging, and a ledger whose every commit is on the disk before the next step. The others check and
-note nothing, unless the table says so. Runs alternate, so that what disturbs the machine disturbs all of them; figures
-are medians.
+Ours is always the product's own path, a brick's `execute()` as an Airflow worker calls it: sha256, a ledger whose every
+commit is on the disk before the next step, and, where the rows of a file are agreed, all of them checked and what is
+needed of them staged. The others check and note nothing, unless the table says so. Runs alternate, so that what
+disturbs the machine disturbs all of them; figures are medians.
 """
 NOTHING_YET = "\nNo run has been kept yet. `make bench` makes one, in less than half an hour.\n"
 
@@ -46,10 +46,16 @@ def page_of(data: Mapping[str, Any]) -> str:
     ))  # fmt: skip
 
 
+def _figure(value: float) -> str:
+    """Three digits, or all before the point."""
+    decimals = next((3 - size for size, limit in enumerate((1, 10, 100)) if abs(value) < limit), 0)
+    return f"{value:,.{decimals}f}"
+
+
 def _bar(bar: Mapping[str, Any]) -> tuple[str, ...]:
     asked = f"at {'most' if bar['is_most'] else 'least'} {bar['limit']:g}"
     holds = "holds" if bar["holds"] else "**does not hold**"
-    return str(bar["number"]), bar["work"], bar["against"], f"{bar['figure']:,.2f}", asked, holds
+    return str(bar["number"]), bar["work"], bar["against"], _figure(bar["figure"]), asked, holds
 
 
 def _bench(bench: Mapping[str, Any]) -> str:
