@@ -65,12 +65,12 @@ def in_the_window(far: Far) -> int:
 @pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (503, "date")])
 def test_nothing_goes_into_the_window_that_a_target_names(desk: Desk, box: Sandbox, status: int, form: str) -> None:
     desk, far = with_endpoint(desk, ENROLL, in_flight=8), box.far("derms")
-    numbers = post_changes(desk, 40, subscriptions=20)
-    far.fault("slow", milliseconds=150, times=9)
-    far.fault("status", status=status, retry_after=WINDOW, retry_after_as=form, after=1, times=9)
+    numbers = post_changes(desk, 80, subscriptions=80)
+    far.fault("slow", milliseconds=100, times=80)
+    far.fault("status", status=status, retry_after=WINDOW, retry_after_as=form, after=17, times=9)
     until_all_is_settled(desk, CHANGES)
     assert in_the_window(far) <= 8, "what was on the wire when it spoke, and no more"
-    assert states(desk) == {"ACKED": 40}
+    assert states(desk) == {"ACKED": 80}
     assert changed_once(far, "enrollment_sync") == len(numbers)
 
 

@@ -138,7 +138,7 @@ def test_share_of_a_killed_sender_is_drained_by_another(shared: Desk, box: Sandb
 def test_newer_file_waits_while_a_share_of_the_older_is_under_way(shared: Desk, box: Sandbox) -> None:
     take_two_files(shared, box, ROWS)
     with killed_after(1):
-        send(named(shared, "lost"), OUTCOME_FLOW, NOW)
+        send(named(with_endpoint(shared, ENDPOINT, in_flight=8), "lost"), OUTCOME_FLOW, NOW)
     send(named(shared, "next"), OUTCOME_FLOW, Work())
     assert of_the_newer(shared) == {"PENDING": CHUNKS}
     free_the_lanes(shared)

@@ -40,6 +40,11 @@ class Crew:
         """Whether anything is under way, what has landed and was collected left out."""
         return self._under_way > 0
 
+    @property
+    def landed(self) -> tuple[Settled, ...]:
+        """What landed and was not collected yet."""
+        return tuple(self._landed)
+
     def room(self, far: bool = True) -> int:
         """How many more it takes now; unless it may reach far ahead, no more than go on the wire at once."""
         if self._error is not None:

@@ -41,6 +41,11 @@ NEXT_STEP = {
 }
 
 
+def is_trouble(outcome: Outcome) -> bool:
+    """Whether it says that the target, or our way to it, is in trouble: what waits for the wire must not go now."""
+    return outcome.retry_after is not None or outcome.target_failed or bool(outcome.stop)
+
+
 def back_off(tries: int) -> float:
     """Seconds to wait before the next try: more with each, at most 15 minutes, and never the same for two workers."""
     return random.uniform(0.5, 1.0) * min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 12))

@@ -27,6 +27,7 @@ from drbridge.exchange.outcomes import (
     NEXT_STEP,
     NOT_BUILT,
     STAGE_IS_MISSING,
+    is_trouble,
     judge,
     judge_asked,
     judge_failure,
@@ -63,7 +64,7 @@ class Sender:
         self.desk, self.flow, self.endpoint, self.lineup = desk, flow, endpoint, lineup
         self.operation: Operation = operation_of(endpoint)
         self.requests = Requests(desk, endpoint)
-        self.tally = Tally(answered=answered)
+        self.tally, self.is_answering = Tally(answered=answered), endpoint.name == flow.answer
         self.stop = self.waiting = ""
         self.last: Claim | None = None
         self.next_permit_seconds, self.is_healthy = 0.0, False
@@ -84,6 +85,8 @@ class Sender:
         try:
             while True:
                 claims = await asyncio.to_thread(self._turn, crew.collect(), crew.room(not self._begins), crew.is_busy)
+                if any(is_trouble(each.outcome) for each in crew.landed):
+                    self._keep_back()  # it landed while the claims were made
                 crew.take(each for each in claims if each.decided is None)
                 if claims or crew.is_busy:
                     self.busy_at = self.desk.clock.monotonic()
@@ -152,7 +155,7 @@ class Sender:
                 parcels.split(tx, each.claim, self._halves(each.claim))
             if self._needs_person(each):
                 number = each.claim.file_name.removeprefix(f"{each.claim.noun} ")
-                fix, what = NEXT_STEP[each.outcome.state], AN_ANSWER if self._is_answering else A_MESSAGE
+                fix, what = NEXT_STEP[each.outcome.state], AN_ANSWER if self.is_answering else A_MESSAGE
                 of_message(self.desk, tx, self.flow.name, number, each.outcome.code, fix, what)
             if each.outcome.code == NOT_BUILT and not each.claim.entity and self._unbuildable(tx, each.claim):
                 self._hold_delivery(tx, each.claim, each.outcome.text)
@@ -162,14 +165,10 @@ class Sender:
 
     def _needs_person(self, settled: Settled) -> bool:
         """Whether it is part of a message, or the answer to one, whose sender will not be told of its trouble."""
-        state, is_told = settled.outcome.state, bool(self.flow.answer) and not self._is_answering
+        state, is_told = settled.outcome.state, bool(self.flow.answer) and not self.is_answering
         return bool(settled.claim.sealed) and (
             state is ParcelState.PARKED or (state is ParcelState.REJECTED and not is_told)
         )
-
-    @property
-    def _is_answering(self) -> bool:
-        return self.endpoint.name == self.flow.answer
 
     def _hold_hopeless(self, tx: Tx, counted: list[Settled]) -> None:
         """A file of which the beginning was refused, and nothing was taken, is held rather than ground through.
@@ -300,7 +299,7 @@ class Sender:
         """
         started = self.desk.clock.monotonic()
         outcome = KEPT_BACK if claim.at <= self.troubled else await self._outcome(target, claim)
-        if outcome.retry_after is not None or outcome.target_failed or outcome.stop:
+        if is_trouble(outcome):
             self._keep_back()
         if claim.in_doubt and outcome.state is ParcelState.PENDING:
             outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
