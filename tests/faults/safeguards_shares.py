@@ -95,6 +95,11 @@ def kept_back(patch: Patch) -> None:
     patch.setattr(sender.Sender, "_keep_back", lambda _: None)
 
 
+def claimed_meanwhile(patch: Patch) -> None:
+    """What is being claimed while a request comes back with trouble goes on the wire."""
+    patch.setattr(Crew, "landed", ())
+
+
 def beginning(patch: Patch) -> None:
     """Much of a file is claimed ahead though nothing of it was taken yet."""
     patch.setattr(sender.Sender, "_begins", False)
@@ -143,6 +148,8 @@ _TESTS: dict[Callable[[Patch], None], str] = {
     nothing_ahead: f"{_SHARES}::test_what_a_killed_sender_had_in_hand_is_treated_by_the_policy",
     permits_for_now: f"{_SHARES}::test_nothing_that_has_a_permit_waits_in_hand",
     kept_back: "tests/faults/test_in_hand.py::test_what_waits_for_the_wire_goes_back",
+    claimed_meanwhile: "tests/faults/test_storms.py::"
+    "test_what_is_being_claimed_while_a_window_is_named_keeps_out_of_it",
     beginning: "tests/flows/test_trouble.py::test_a_file_held_for_its_bad_beginning_goes_on_when_a_person_says_so",
     hands: f"{_CREW}::test_hands_are_never_exceeded_and_the_oldest_goes_first",
     landed_first: f"{_CREW}::test_error_of_one_ends_all_and_what_had_landed_before_is_told_first",

@@ -11,8 +11,10 @@ from sqlalchemy import select
 
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.send import send
+from drbridge.exchange.sender import Sender
 from drbridge.exchange.work import Work
-from drbridge.ledger.database import clock
+from drbridge.ledger.database import Tx, clock
+from drbridge.ledger.parcels import Claim
 from drbridge.ledger.tables import targets
 from drbridge_sandbox.far import Far
 from drbridge_sandbox.sandbox import Sandbox
@@ -81,6 +83,29 @@ def test_rows_of_a_file_keep_out_of_the_window_too(desk: Desk, box: Sandbox) -> 
     far.fault("status", status=429, retry_after=WINDOW, after=1, times=9)
     until_all_is_settled(desk, OUTCOME_FLOW)
     assert in_the_window(far) <= 8
+    assert changed_once(far, "event_outcome") == len(nics)
+
+
+def test_what_is_being_claimed_while_a_window_is_named_keeps_out_of_it(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two on the wire one is answered; while the next are claimed, the other is told to come later."""
+    desk, far = with_endpoint(desk, "dacs_event_outcome", rows=2, in_flight=2), box.far("dacs")
+    nics = take_outcomes(desk, box, 40)
+    far.fault("slow", milliseconds=400, after=2, times=1)
+    far.fault("status", status=429, retry_after=WINDOW, after=2, times=3)
+    claim = Sender._next
+
+    def claims_for_a_while(sender: Sender, tx: Tx, room: int, busy: bool) -> list[Claim]:
+        claims = claim(sender, tx, room, busy)
+        time.sleep(0.8 if busy else 0.0)
+        return claims
+
+    monkeypatch.setattr(Sender, "_next", claims_for_a_while)
+    send(desk, OUTCOME_FLOW, Work())
+    assert in_the_window(far) == 1, "the one that was on the wire"
+    monkeypatch.undo()
+    until_all_is_settled(desk, OUTCOME_FLOW)
     assert changed_once(far, "event_outcome") == len(nics)
 
 
