@@ -12,11 +12,11 @@ import importlib
 import json
 import sys
 import time
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any, cast
+
+from drbridge_sandbox.task_run import FORM_AS_SHOWN, DagRun
 
 KINDS = {"relay": ("drbridge_airflow.operators.relay", "Relay"), "take": ("drbridge_airflow.operators.take", "Take"),
          "send": ("drbridge_airflow.operators.send", "Send")}  # fmt: skip
@@ -24,18 +24,6 @@ LAZY = (
     "drbridge.exchange.relay", "drbridge.exchange.take", "drbridge.exchange.send", "drbridge.adapters.sftp",
     "drbridge.adapters.s3", "drbridge.adapters.http", "drbridge.checks",
 )  # fmt: skip
-
-
-@dataclass
-class DagRun:
-    """What a task is told of its run."""
-
-    dag_id: str
-    run_id: str = "manual__bench"
-    run_type: str = "manual"
-    data_interval_start: datetime | None = None
-    data_interval_end: datetime | None = None
-    triggering_user_name: str | None = "bench"
 
 
 class TaskInstance:
@@ -69,8 +57,7 @@ def main() -> None:
         importlib.import_module(each)
     with DAG(flow, schedule=None):
         brick = brick_class(task_id=kind, **({"file": file[0]} if file else {}))
-    params = {"file": None, "since": None, "until": None, "resend": "nothing", "dry_run": False}
-    context = cast("Any", {"dag_run": DagRun(flow), "params": params, "ti": TaskInstance()})
+    context = cast("Any", {"dag_run": DagRun(flow), "params": dict(FORM_AS_SHOWN), "ti": TaskInstance()})
     Path("/proc/self/clear_refs").write_text("5")
     before, cpu, started = memory("VmRSS"), cpu_seconds(), time.perf_counter()
     result = brick.execute(context)

@@ -12,21 +12,9 @@ from airflow.sdk import DAG, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from drbridge.errors import DrBridgeError
+from drbridge_sandbox.task_run import FORM_AS_SHOWN, DagRun
 
 GREEN, RED, SKIPPED, DEFERRED = "green", "red", "skipped", "deferred"
-DEFAULTS = {"file": None, "since": None, "until": None, "resend": "nothing", "dry_run": False}
-
-
-@dataclass
-class DagRun:
-    """What a task is told of its run."""
-
-    dag_id: str
-    run_id: str = "manual__1"
-    run_type: str = "manual"
-    data_interval_start: datetime | None = None
-    data_interval_end: datetime | None = None
-    triggering_user_name: str | None = "maria"
 
 
 @dataclass
@@ -53,7 +41,7 @@ class Run:
     def context(self, map_index: int = -1) -> Context:
         found: Any = {
             "dag_run": self.dag_run,
-            "params": {**DEFAULTS, **self.params},
+            "params": {**FORM_AS_SHOWN, **self.params},
             "ti": TaskInstance(self, map_index),
         }
         return found  # type: ignore[no-any-return]

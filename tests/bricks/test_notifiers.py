@@ -20,8 +20,9 @@ from drbridge_airflow.operators import Answer, Archive, Send, Take, WakeDueFlows
 from drbridge_airflow.policies import FLOW_SETTINGS, WAKE_ALIAS
 from drbridge_airflow.sensors import FilesWaiting
 from drbridge_sandbox.sandbox import Sandbox
+from drbridge_sandbox.task_run import DagRun
 from tests.bricks.files import SCORE_FLOW, SCORES, scores
-from tests.bricks.run import GREEN, RED, SKIPPED, DagRun, Run, make
+from tests.bricks.run import GREEN, RED, SKIPPED, Run, make
 from tests.stores import smtp_server
 from tests.stores.smtp_server import MailServer
 from tests.unit.contracts.messages import good

@@ -10,7 +10,8 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from drbridge import errors
 from drbridge.systems import Site
 from drbridge_airflow.policies import LONGEST_DELAY_SECONDS, ByCause, growing_delay, params, work_from
-from tests.bricks.run import DagRun, Run
+from drbridge_sandbox.task_run import DagRun
+from tests.bricks.run import Run
 
 FLOW = "dacs_derms_device_score"
 DAY = datetime(2026, 7, 13, tzinfo=UTC)

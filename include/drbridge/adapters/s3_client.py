@@ -100,8 +100,8 @@ class WholeReply(HTTPResponse):
         return data
 
 
-class Line(AWSHTTPConnection):  # type: ignore[misc]
-    """A connection that takes whole replies only, and sends a body in large pieces."""
+class _Ours:
+    """What our connections do: they take whole replies only, and send a body in large pieces."""
 
     response_class = WholeReply
 
@@ -109,13 +109,12 @@ class Line(AWSHTTPConnection):  # type: ignore[misc]
         super().__init__(*args, **{**kwargs, "blocksize": PIECE_BYTES})
 
 
-class SecureLine(AWSHTTPSConnection):  # type: ignore[misc]
-    """The same over TLS."""
+class Line(_Ours, AWSHTTPConnection):  # type: ignore[misc]
+    """A connection."""
 
-    response_class = WholeReply
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "blocksize": PIECE_BYTES})
+class SecureLine(_Ours, AWSHTTPSConnection):  # type: ignore[misc]
+    """One over TLS."""
 
 
 AWSHTTPConnectionPool.ConnectionCls = Line

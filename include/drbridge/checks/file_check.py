@@ -51,8 +51,7 @@ class CheckedBlock:
         records, numbers = self._stretch.records, self._record.to_numpy()
         if self._stretch.is_plain:
             lines = lines_of(records.data[: records.consumed])
-            if lines.len() == len(records):
-                return (lines.gather(numbers) + "\n").cast(pl.Binary).alias("raw")
+            return (lines.gather(numbers) + "\n").cast(pl.Binary).alias("raw")
         data = memoryview(records.data)
         starts, ends = records.starts[numbers].tolist(), self._stretch.raw_ends[numbers].tolist()
         pieces = [bytes(data[start:end]) for start, end in zip(starts, ends, strict=True)]

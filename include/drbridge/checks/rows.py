@@ -136,7 +136,7 @@ def _sure(data: bytes, layout: Layout) -> Mask:
 
 
 def lines_of(data: bytes) -> pl.Series:
-    """The lines of a text, each without its line feed; an empty one is null, or left out."""
+    """The lines of a text, each without its line feed; an empty one is null."""
     return _read_csv(data, {"row": pl.String()}, "\0")["row"]
 
 

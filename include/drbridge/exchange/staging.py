@@ -31,7 +31,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
@@ -280,8 +279,6 @@ class StagedFile:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._reading = Lock()
-        self._last_read: tuple[str, pl.DataFrame] = ("", pl.DataFrame())
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -336,13 +333,9 @@ class StagedFile:
             yield part.first_row, frame
 
     def _part(self, part: Part, columns: list[str] | None) -> pl.DataFrame:
-        """One part; the last one is kept, for many chunks in a row are made from it, and by several threads."""
         wanted = None if columns is None else list(dict.fromkeys(["line", *columns]))
-        what = f"{part.name} {wanted}"
-        with self._reading, explained(self.folder):
-            if self._last_read[0] != what:
-                self._last_read = what, pl.read_parquet(self.folder / part.name, columns=wanted)
-            return self._last_read[1]
+        with explained(self.folder):
+            return pl.read_parquet(self.folder / part.name, columns=wanted)
 
     def bytes_between(self, view: str, first: int, last: int) -> int:
         """How many bytes `content` gives: the header and the live lines."""
