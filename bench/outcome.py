@@ -12,11 +12,10 @@ import argparse
 import math
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from files import write_outcomes
 from peers import need
-from places import Place, brick, place
+from places import Place, brick, place, together
 from side import Bar, Run, tell
 
 FLOW, FOLDER = "derms_dacs_event_outcome", "outgoing/outcome"
@@ -41,9 +40,8 @@ def shared(on: Place, rows: int, accepted: int) -> Run:
     """Takes the file in one process, and sends its rows with four."""
     with on.home() as env:
         taken = brick("take", FLOW, NAME, env=env, work=rows)
-        with ThreadPoolExecutor(SENDERS) as pool:
-            started = time.perf_counter()
-            sent = list(pool.map(lambda _: brick("send", FLOW, env=env, work=rows), range(SENDERS)))
+        started = time.perf_counter()
+        sent = together(SENDERS, FLOW, env, rows)
     told = on.told()
     assert told["rows"] == accepted, f"{told['rows']} rows came for {accepted} accepted"
     assert sum(run.told["result"]["acked"] for run in sent) == accepted

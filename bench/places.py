@@ -9,6 +9,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -89,6 +90,12 @@ class Place:
 def brick(kind: str, flow: str, *file: str, env: dict[str, str], work: float) -> Run:
     """A brick in a process of its own, as a worker executes it."""
     return of_process([sys.executable, "bench/brick.py", kind, flow, *file], work, env)
+
+
+def together(senders: int, flow: str, env: dict[str, str], work: float) -> list[Run]:
+    """So many senders of a flow at once, each in a process of its own."""
+    with ThreadPoolExecutor(senders) as pool:
+        return list(pool.map(lambda _: brick("send", flow, env=env, work=work), range(senders)))
 
 
 @contextmanager

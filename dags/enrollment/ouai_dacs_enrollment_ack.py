@@ -7,7 +7,8 @@ again, and at midnight UTC as a sweep. A run works on every file that waits, wha
 **Ends** green, and the file is called `Sent-...`: every row was accepted by DACS, or set aside with its line
 and reason in `rejects/` beside it. Red `archive`: the file was refused and is called `Error-...`, or DACS has
 not taken all of it yet and the rest goes by itself. Skipped `archive`: a person must decide, and its log says
-what to ask DACS and which `resend` to choose.
+what to ask DACS and which `resend` to choose. Two tasks `send` share a large file, on as many workers as there are;
+one that finds no part of it free ends green.
 
 **Run it again** trigger it with an empty form: everything that waits. One file: give its name or a pattern.
 What was refused, once the cause is gone: give the file and `resend = failed`. Look first: `dry_run`. A day: a
@@ -32,6 +33,6 @@ with DAG(
 ):
     files_waiting = FilesWaiting(task_id="files_waiting")
     take = Take.each(files_waiting)
-    send = Send(task_id="send")
+    send = Send.shared_by(2)
     archive = Archive.each(files_waiting)
     files_waiting >> take >> send >> archive

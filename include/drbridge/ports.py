@@ -179,7 +179,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back, whatever its status. A body over 5 MB is no reply: the request counts as lost."""
+    """What came back, whatever its status. A body over 5 MB is no reply: the request counts as lost.
+
+    Attributes:
+        headers: by their names in lower case; of several of one name the first.
+    """
 
     status: int
     headers: Mapping[str, str]

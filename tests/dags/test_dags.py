@@ -94,6 +94,15 @@ def test_a_flows_chain_does_what_its_destinations_need(flow: Any, dags: dict[str
     assert names == expected | ({"answer"} if flow.answer else set())
 
 
+@pytest.mark.parametrize("flow", FLOWS.values(), ids=lambda flow: flow.name)
+def test_a_flow_has_as_many_tasks_that_send_as_a_large_file_is_cut_for(flow: Any, dags: dict[str, Any]) -> None:
+    endpoints = load(DEFAULT_FILE).endpoints
+    senders = max((endpoints[name].senders for name in flow.deliver if name in endpoints), default=0)
+    task = dags[flow.name].task_dict.get("send")
+    mapped = getattr(task, "expand_input", None)
+    assert (len(mapped.value["sender"]) if mapped else int(task is not None)) == senders
+
+
 def test_the_verdict_on_each_file_is_a_leaf_and_so_decides_about_the_run(dags: dict[str, Any]) -> None:
     for name, flow in FLOWS.items():
         leaves = {task.task_id for task in dags[name].leaves}

@@ -156,7 +156,7 @@ def test_an_answer_that_is_no_http_means_lost() -> None:
 
 def test_a_redirect_is_returned_and_not_followed(server: RestServer) -> None:
     reply = call(server.connection(), post("/redirect"))
-    assert (reply.status, reply.headers["Location"], server.seen) == (302, "/echo", [])
+    assert (reply.status, reply.headers["location"], server.seen) == (302, "/echo", [])
 
 
 def test_an_answer_of_five_megabytes_is_read_and_a_larger_one_means_lost(server: RestServer) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import ssl
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from types import SimpleNamespace
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -77,8 +77,8 @@ class HttpTarget:
         if authorization:
             headers["Authorization"] = authorization
         reply = await self._exchange(call.method, self._base + "/" + call.path.lstrip("/"), headers, body)
-        secrets = (authorization.partition(" ")[2], self._connection.password)
-        return replace(reply, body=_without(reply.body, secrets))
+        told = _without(reply.body, (authorization.partition(" ")[2], self._connection.password))
+        return reply if told is reply.body else replace(reply, body=told)
 
     async def _fetch_token(self, url: str, form: bytes, headers: dict[str, str]) -> Reply:
         return await self._exchange("POST", url, headers, Body(len(form), {}, form))
@@ -89,29 +89,28 @@ class HttpTarget:
         Whatever fails before the first byte of the request is given to the line is `NotSent`, all else is `Lost`.
         """
         async with self._room:
-            seen, started = SimpleNamespace(sent=False), time.monotonic()
+            wire, started = _Wire(), time.monotonic()
+            _WIRE.set(wire)
             try:
                 async with asyncio.timeout(self._deadline + body.size / SLOWEST_BYTES_A_SECOND):
                     async with self._client().request(
-                        method, url, headers=headers, data=body.content, allow_redirects=False, trace_request_ctx=seen
+                        method, url, headers=headers, data=body.content, allow_redirects=False
                     ) as response:
                         content = await _capped(response)
-                        return Reply(response.status, dict(response.headers), content, time.monotonic() - started)
+                        return Reply(response.status, _plain(response), content, time.monotonic() - started)
             except aiohttp.InvalidURL as error:
                 raise Misconfigured(f"{self._base} is no address", fix=f"correct {self._connection.conn_id}") from error
             except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
-                raise _failure(error, sent=seen.sent) from error
+                raise _failure(error, sent=wire.has_it) from error
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_request_headers_sent.append(_note_sent)
             self._session = aiohttp.ClientSession(
                 connector=_Connector(
                     limit=MOST_CONNECTIONS, ssl=self._tls(), keepalive_timeout=IDLE_SECONDS, happy_eyeballs_delay=0.25
                 ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[trace],
+                cookie_jar=aiohttp.DummyCookieJar(), request_class=_Request,
                 headers={"User-Agent": "drbridge"},
             )  # fmt: skip
             # It would silently send a PUT twice when the line breaks.
@@ -137,6 +136,28 @@ class HttpTarget:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+@dataclass
+class _Wire:
+    """What became of one request.
+
+    Attributes:
+        has_it: whether any of it may have gone out.
+    """
+
+    has_it: bool = False
+
+
+_WIRE: ContextVar[_Wire] = ContextVar("wire")
+
+
+class _Request(aiohttp.ClientRequest):
+    """Says when there is a line for it, right before its first byte goes out."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        _WIRE.get().has_it = True
+        return await super().send(conn)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -166,13 +187,16 @@ def base_address(connection: Connection) -> str:
 def _without(body: bytes, secrets: Iterable[str]) -> bytes:
     """A reply that quotes our login: whatever becomes of it, the secret goes no further."""
     for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            body = body.replace(secret.encode(), b"***")
+        if len(secret) >= SHORTEST_SECRET and (words := secret.encode()) in body:
+            body = body.replace(words, b"***")
     return body
 
 
-async def _note_sent(_session: Any, context: Any, _params: Any) -> None:
-    context.trace_request_ctx.sent = True
+def _plain(response: aiohttp.ClientResponse) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        headers.setdefault(name.lower(), value)
+    return headers
 
 
 async def _capped(response: aiohttp.ClientResponse) -> bytes:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from drbridge.errors import Interrupted
 from drbridge.ports import Call, FilePart
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True)
 class Body:
@@ -26,7 +28,7 @@ def body_of(call: Call) -> Body:
     if call.file is not None:
         return _multipart(call.file)
     if call.json is not None:
-        content = json.dumps(call.json, ensure_ascii=False, separators=(",", ":")).encode()
+        content = _to_json(call.json).encode()
         return Body(len(content), {"Content-Type": "application/json"}, content)
     return Body(0, {}, None)
 

@@ -164,7 +164,7 @@ class Operation:
 
 
 def _is_page(reply: Reply) -> bool:
-    kind = next((text for name, text in reply.headers.items() if name.lower() == "content-type"), "")
+    kind = reply.headers.get("content-type", "")
     return kind.strip().lower().startswith("text/html") or _PAGE.match(reply.body) is not None
 
 

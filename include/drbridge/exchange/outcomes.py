@@ -75,7 +75,7 @@ def _moment(date: str) -> datetime:
 
 
 def _header(reply: Reply, name: str) -> str:
-    return next((text for each, text in reply.headers.items() if each.lower() == name), "").strip()
+    return reply.headers.get(name, "").strip()
 
 
 def _window(reply: Reply, now: datetime) -> float | None:

@@ -81,9 +81,9 @@ class Claim:
     order_at: float = 0.0
     opened_at: float = 0.0
     sealed: bytes = b""
+    share: int = 0
     decided: Outcome | None = None
     reaches: str | None = None
-    share: int = 0
 
 
 @dataclass(frozen=True, slots=True)

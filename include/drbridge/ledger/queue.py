@@ -89,13 +89,13 @@ def _take(tx: Tx, lease: Lease, look: Select[Any]) -> list[Claim]:
             .where(parcels.c.id.in_([row.id for row in rows]))
             .values(state=ParcelState.IN_FLIGHT.value, epoch=lease.epoch, tries=parcels.c.tries + 1)
         )
-    return [_as_claim(row) for row in rows]
+    return [Claim(*row) for row in rows]
 
 
 def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
     """What a sender of the lane would send, in order, without claiming it."""
     look = _claimable(tx).where(deliveries.c.lane == lane, deliveries.c.state == DeliveryState.OPEN)
-    return [_as_claim(row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
+    return [Claim(*row) for row in tx.execute(look.order_by(*OLDEST_FIRST, parcels.c.first_row).limit(limit))]
 
 
 def as_claim(delivery: Row[Any], parcel: Row[Any], sealed: bytes = b"") -> Claim:
@@ -114,30 +114,20 @@ def as_claim(delivery: Row[Any], parcel: Row[Any], sealed: bytes = b"") -> Claim
 
 
 def _claimable(tx: Tx, *states: ParcelState) -> Select[Any]:
-    file = intakes.c.noun, intakes.c.sha256, intakes.c.name
+    """What a claim is made of, in the order of its members."""
+    is_in_doubt = parcels.c.state == ParcelState.UNKNOWN
     return (
         select(
-            parcels,
-            deliveries.c.intake_id,
-            deliveries.c.destination,
-            deliveries.c.verdict,
-            deliveries.c.opened_at,
-            messages.c.sealed,
-            *file,
-            clock(tx).label("at"),
+            parcels.c.id, parcels.c.delivery_id, deliveries.c.intake_id, intakes.c.noun, intakes.c.sha256,
+            intakes.c.name, deliveries.c.destination, parcels.c.first_row, parcels.c.last_row, parcels.c.rows,
+            parcels.c.key, parcels.c.generation, parcels.c.tries + 1, is_in_doubt, clock(tx).label("at"),
+            deliveries.c.verdict, parcels.c.entity, parcels.c.order_at, deliveries.c.opened_at,
+            func.coalesce(messages.c.sealed, b""), parcels.c.share,
         )
         .join_from(parcels, deliveries)
         .join(intakes)
         .join(messages, messages.c.intake_id == deliveries.c.intake_id, isouter=True)
         .where(parcels.c.state.in_(states or (ParcelState.PENDING, ParcelState.UNKNOWN)))
-    )
-
-
-def _as_claim(row: Row[Any]) -> Claim:
-    return Claim(
-        row.id, row.delivery_id, row.intake_id, row.noun, row.sha256, row.name, row.destination, row.first_row,
-        row.last_row, row.rows, row.key, row.generation, row.tries + 1, row.state == ParcelState.UNKNOWN, row.at,
-        row.verdict, row.entity, row.order_at, row.opened_at, bytes(row.sealed or b""), share=row.share,
     )  # fmt: skip
 
 

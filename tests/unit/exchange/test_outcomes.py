@@ -26,7 +26,7 @@ def claim(rows: int = 1, tries: int = 1) -> Claim:
 
 
 def reply(status: int, body: bytes = b"", **headers: str) -> Reply:
-    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, body, 0.1)
+    return Reply(status, {name.replace("_", "-").lower(): value for name, value in headers.items()}, body, 0.1)
 
 
 def page(body: bytes, kind: str) -> Reply:
