@@ -83,7 +83,7 @@ from sqlalchemy import Engine, event
 __all__ = []
 
 if sys.argv[1:2] == ["scheduler"]:
-    import aiohttp, alembic.command, asyncssh, boto3
+    import aiohttp, alembic.command, asyncssh, botocore.session
 
 
 @event.listens_for(Engine, "savepoint")

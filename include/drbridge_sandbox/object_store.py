@@ -11,7 +11,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-import boto3
+import botocore.session
 from botocore.config import Config
 
 from drbridge_sandbox.children import Child, DidNotStart, free_ports, is_free
@@ -131,7 +131,7 @@ class ObjectStore:
 
     def client(self) -> Any:
         """A plain S3 client for looking in from outside."""
-        return boto3.client(
+        return botocore.session.Session().create_client(
             "s3", endpoint_url=self.url, region_name=REGION,
             aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key,
             config=Config(

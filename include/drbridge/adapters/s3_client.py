@@ -9,7 +9,7 @@ from functools import lru_cache
 from http.client import HTTPResponse, IncompleteRead
 from typing import Any, BinaryIO
 
-import boto3
+import botocore.session
 from botocore.awsrequest import (
     AWSHTTPConnection,
     AWSHTTPConnectionPool,
@@ -49,7 +49,7 @@ def client_of(connection: Connection) -> Any:
 def _client(
     _process: int, endpoint: str, region: str, login: str, secret: str, token: str, verify: str
 ) -> Any:  # fmt: skip
-    return boto3.session.Session().client(
+    return botocore.session.Session().create_client(
         "s3", endpoint_url=endpoint or None, region_name=region,
         aws_access_key_id=login or None, aws_secret_access_key=secret or None, aws_session_token=token or None,
         verify={"True": True, "False": False}.get(verify.title(), verify),

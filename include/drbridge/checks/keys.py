@@ -51,10 +51,12 @@ class Excluded:
         """`line` and `reason` (duplicate | conflict | overlap), in the order of lines."""
         kind = pl.Enum(["duplicate", "conflict", "overlap"])
         parts = [(self.duplicate, "duplicate"), (self.conflict, "conflict"), (self._overlapping, "overlap")]
-        return pl.concat(
+        found = [
             pl.DataFrame({"line": pl.Series(lines, dtype=pl.UInt32)}).with_columns(pl.lit(why, kind).alias("reason"))
             for lines, why in parts
-        ).sort("line")
+            if lines.size
+        ]
+        return pl.concat([pl.DataFrame(schema={"line": pl.UInt32, "reason": kind}), *found]).sort("line")
 
     def conflicts(self) -> Iterator[tuple[int, str]]:
         """Each line in conflict, in the order of lines, and the other lines of its key in words."""
