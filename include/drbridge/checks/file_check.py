@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
@@ -30,6 +31,7 @@ from drbridge.contracts import Contract, Problem
 from drbridge.errors import BadInput, Incomplete, Misconfigured, Unstable
 
 KEPT_PROBLEMS = 100
+JUDGES = 2
 
 OpenFile = Callable[[], AbstractContextManager[Iterator[bytes]]]
 
@@ -117,7 +119,7 @@ class FileCheck:
             self._finish(open_file)
 
     def _accepted_blocks(self, chunks: Iterator[bytes]) -> Iterator[CheckedBlock]:
-        with ThreadPoolExecutor(1) as worker:
+        with ThreadPoolExecutor(JUDGES) as worker:
             for stretch, judged in self._judged(self._stretches(chunks), worker):
                 self._rows += len(stretch.records)
                 cut_off = None if stretch.ends_with_line else self._cut_off(stretch, judged)
@@ -137,14 +139,13 @@ class FileCheck:
         self._take_header(header)
         names = self.contract.names_within(self._columns)
         layout = Layout(self.contract, names, self._delimiter, self._now)
-        waiting: tuple[Stretch, Future[Judged]] | None = None
+        waiting = deque[tuple[Stretch, Future[Judged]]]()
         for stretch in given:
-            following = stretch, worker.submit(judge, stretch.records, layout, stretch.first_line)
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-            waiting = following
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()
+            waiting.append((stretch, worker.submit(judge, stretch.records, layout, stretch.first_line)))
+            if len(waiting) >= JUDGES:
+                yield _first_of(waiting)
+        while waiting:
+            yield _first_of(waiting)
 
     def _stretches(self, chunks: Iterator[bytes]) -> Iterator[Stretch]:
         """The stretches up to the end, or to where the file is refused."""
@@ -263,6 +264,11 @@ class FileCheck:
             _problems=self._problems,
             _warnings=self._warnings,
         )
+
+
+def _first_of(waiting: deque[tuple[Stretch, Future[Judged]]]) -> tuple[Stretch, Judged]:
+    stretch, judged = waiting.popleft()
+    return stretch, judged.result()
 
 
 def _pass_over(chunks: Iterator[bytes]) -> None:
