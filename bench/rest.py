@@ -82,9 +82,9 @@ def main() -> int:
     with place(0.0, SOURCE) as on:
         write_acks(on.lay(FOLDER, NAME), given.rows)
         runs |= alternating({
-            "drbridge, 2 senders of 8": partial(ours, on, given.rows, AT_ONCE, 2),
-            "drbridge, 1 sender of 16": partial(ours, on, given.rows, AT_ONCE, 1),
-            "aiohttp, 16 in flight": partial(bare, on, given.rows, AT_ONCE),
+            "drbridge, 2 senders of 16": partial(ours, on, given.rows, AT_ONCE, 2),
+            "drbridge, 1 sender of 32": partial(ours, on, given.rows, AT_ONCE, 1),
+            "aiohttp, 32 in flight": partial(bare, on, given.rows, AT_ONCE),
         }, given.pairs)  # fmt: skip
         runs |= {"HttpOperator": [stock(on, STOCK_CALLS)], "wrk (limit)": [wrk(on, AT_ONCE)]}
     with place(0.020, SOURCE) as on:
@@ -100,13 +100,13 @@ def main() -> int:
     note = f"of drbridge's time, taking the file: {two[0].told['take']:.1f} s, sending: {two[0].told['send']:.1f} s"
     return tell("rest", "calls", runs, [
         Bar(11, what, f"HttpOperator.execute in a loop of {STOCK_CALLS:,}", ratio(two, stock_runs), 10),
-        Bar(12, what, "a bare aiohttp loop, 16 in flight as ours together", ratio(two, loop), 0.5),
+        Bar(12, what, "a bare aiohttp loop, 32 in flight as ours together", ratio(two, loop), 0.5),
         Bar(13, later, "a bare aiohttp loop, 64 in flight as ours together", ratio(two_later, loop_later), 0.85),
     ], (note, alone))  # fmt: skip
 
 
-AT_ONCE, LATER = 16, 64
-IN_FLIGHT = "in_flight = 8                       # of one sender: DACS meets 16 at once\nsenders = 2"
+AT_ONCE, LATER = 32, 64
+IN_FLIGHT = "in_flight = 16                      # of one sender: DACS meets 32 at once\nsenders = 2"
 
 if __name__ == "__main__":
     sys.exit(main())

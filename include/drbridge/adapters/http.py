@@ -201,7 +201,7 @@ def _plain(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 async def _capped(response: aiohttp.ClientResponse) -> bytes:
     parts, size = [], 0
-    async for part in response.content.iter_any():
+    while part := await response.content.readany():
         size += len(part)
         if size > LARGEST_REPLY_BYTES:
             response.close()

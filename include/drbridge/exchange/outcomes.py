@@ -113,9 +113,8 @@ def judge_failure(error: NotSent | Lost, claim: Claim, now: datetime) -> Outcome
 def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, now: datetime) -> Outcome:
     """What a reply means for its parcel."""
     status = reply.status
-    wait = back_off(claim.tries)
     if 200 <= status < 300:
-        return _judge_success(reply, operation, wait)
+        return _judge_success(reply, claim, operation)
     if status in (400, 409, 422) and operation.is_already_done(reply.body):
         return Outcome(ParcelState.ACKED, "already_done", "the target had it already", status)
     if status in (400, 413, 422) and claim.rows > 1 and operation.can_split:
@@ -132,7 +131,7 @@ def judge(reply: Reply, claim: Claim, operation: Operation, endpoint: Endpoint, 
     if status >= 500:
         return Outcome(
             ParcelState.UNKNOWN, f"http_{status}", f"HTTP {status}", status,
-            wait_seconds=max(wait, pause or 0.0), retry_after=pause, target_failed=True,
+            wait_seconds=max(back_off(claim.tries), pause or 0.0), retry_after=pause, target_failed=True,
         )  # fmt: skip
     return Outcome(
         ParcelState.PENDING, "misconfigured", f"{endpoint.method} {endpoint.path} answered HTTP {status}", status,
@@ -164,7 +163,7 @@ def judge_asked(reply: Reply, claim: Claim, operation: Operation, now: datetime)
     )  # fmt: skip
 
 
-def _judge_success(reply: Reply, operation: Operation, wait: float) -> Outcome:
+def _judge_success(reply: Reply, claim: Claim, operation: Operation) -> Outcome:
     verdict = operation.read_answer(reply)
     if verdict.is_answer:
         if verdict.refusal:
@@ -173,5 +172,5 @@ def _judge_success(reply: Reply, operation: Operation, wait: float) -> Outcome:
         return Outcome(ParcelState.ACKED, code, "", reply.status, reply=operation.kept(reply.body))
     return Outcome(
         ParcelState.UNKNOWN, "no_valid_answer", "it answered 2xx with something that is no answer", reply.status,
-        wait_seconds=wait, target_failed=True,
+        wait_seconds=back_off(claim.tries), target_failed=True,
     )  # fmt: skip

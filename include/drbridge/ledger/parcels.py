@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, insert, literal_column, or_, select, update
 
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.leases import Lease
@@ -119,26 +120,29 @@ def idempotency_key(intake_sha: str, destination: str, span: Span, generation: i
     return sha256(f"{intake_sha}|{destination}|{span.first}|{span.last}|{generation}".encode()).hexdigest()
 
 
+_ADD_PENDING = insert(parcels).values(
+    state=literal_column(f"'{ParcelState.PENDING.value}'"), epoch=literal_column("0"), tries=literal_column("0"),
+    next_at=literal_column("0.0"),
+)  # fmt: skip
+
+
 def add(
     tx: Tx, delivery_id: int, intake_sha: str, destination: str, spans: Iterable[Span], generation: int = 0
 ) -> int:  # fmt: skip
     """Writes the parcels of a delivery, all pending; returns how many."""
-    count, batch = 0, []
-    for span in spans:
-        batch.append(
+    count, left = 0, iter(spans)
+    while batch := list(islice(left, INSERT_BATCH)):
+        rows = [
             {
                 "delivery_id": delivery_id, "first_row": span.first, "last_row": span.last, "rows": span.rows,
                 "key": idempotency_key(intake_sha, destination, span, generation), "generation": generation,
-                "state": ParcelState.PENDING.value, "epoch": 0, "tries": 0, "next_at": 0.0, "entity": span.entity,
-                "order_at": span.order_at, "share": span.share,
+                "entity": span.entity, "order_at": span.order_at, "share": span.share,
             }
-        )  # fmt: skip
-        if len(batch) == INSERT_BATCH:
-            tx.execute(insert(parcels), batch)
-            count, batch = count + len(batch), []
-    if batch:
-        tx.execute(insert(parcels), batch)
-    return count + len(batch)
+            for span in batch
+        ]  # fmt: skip
+        tx.execute(_ADD_PENDING, rows)
+        count += len(rows)
+    return count
 
 
 def add_singles(tx: Tx, destination: str, found: Sequence[tuple[int, str]]) -> None:
