@@ -90,7 +90,7 @@ class BucketPlace:
             for chunk in _chunks(data):
                 file.write(chunk)
             file.seek(0)
-            self.client.upload_fileobj(file, self.bucket, self.prefix + name)
+            self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=file)
 
     def names(self) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(

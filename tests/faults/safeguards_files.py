@@ -28,6 +28,7 @@ from drbridge.exchange.work import Work
 from drbridge.ledger import leases, parcels, queue
 from drbridge.ledger.database import Ledger, _told_plainly
 from drbridge.ledger.leases import Lease
+from drbridge.ledger.parcels import Claim
 from drbridge.ledger.tables import deliveries
 
 TakeOut = Callable[[pytest.MonkeyPatch], None]
@@ -87,7 +88,7 @@ def _without_begin(self: Ledger) -> Iterator[Any]:
 
 
 def _unmarked(tx: Any, lease: Lease, look: Any) -> Any:
-    return [queue._as_claim(row) for row in tx.execute(look)]
+    return [Claim(*row) for row in tx.execute(look)]
 
 
 _BACKWARDS = count(1e9, -1.0)

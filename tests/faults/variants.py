@@ -117,13 +117,12 @@ def pending_before_unknown(patch: pytest.MonkeyPatch) -> None:
 
 def key_forgotten_on_failure(patch: pytest.MonkeyPatch) -> None:
     """Every try has a key of its own."""
-    as_claim = queue._as_claim
 
-    def forgetful(row: Any) -> Claim:
-        claim = as_claim(row)
+    def forgetful(*members: Any) -> Claim:
+        claim = Claim(*members)
         return replace(claim, key=f"{claim.key}-{claim.tries}")
 
-    patch.setattr(queue, "_as_claim", forgetful)
+    patch.setattr(queue, "Claim", forgetful)
 
 
 def source_renamed_too_early(patch: pytest.MonkeyPatch) -> None:

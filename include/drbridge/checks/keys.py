@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ KEY = ["high", "low"]
 Lines = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
 NAMED_LINES = 5
+PARTITIONS_AT_ONCE = 2
+_NO_LINES: Lines = np.empty(0, np.uint32)
 
 
 @dataclass(frozen=True)
@@ -104,17 +107,25 @@ class Keys:
 
     def resolve(self) -> Excluded:
         """Which rows are not taken: the repetitions of equal rows, and every row of a key with different rows."""
-        duplicates, conflicts, sizes = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], [np.zeros(1, np.int64)]
-        for path in self._waiting.paths():
-            suspects = _suspects(path)
-            repeated = _repeated(path, suspects) if suspects.size else pl.DataFrame()
-            if repeated.height:
-                duplicate, conflict = _excluded(path, suspects, repeated)
-                duplicates.append(duplicate.to_numpy())
-                conflicts.append(conflict["line"].to_numpy())
-                sizes.append(conflict["key"].rle().struct.field("len").to_numpy())
+        with ThreadPoolExecutor(PARTITIONS_AT_ONCE) as workers:
+            found = list(workers.map(_excluded_of, self._waiting.paths()))
         self.close()
-        return Excluded(np.concatenate(duplicates), np.concatenate(conflicts), np.cumsum(np.concatenate(sizes)))
+        duplicates, conflicts, sizes = zip(*found, strict=True) if found else ((), (), ())
+        return Excluded(
+            np.concatenate([_NO_LINES, *duplicates]), np.concatenate([_NO_LINES, *conflicts]),
+            np.cumsum(np.concatenate([np.zeros(1, np.int64), *sizes])),
+        )  # fmt: skip
+
+
+def _excluded_of(path: Path) -> tuple[Lines, Lines, npt.NDArray[np.int64]]:
+    """Of one partition: lines that repeat an equal row, lines in conflict, key by key, and how many each key has."""
+    suspects = _suspects(path)
+    repeated = _repeated(path, suspects) if suspects.size else pl.DataFrame()
+    if not repeated.height:
+        return _NO_LINES, _NO_LINES, np.empty(0, np.int64)
+    duplicate, conflict = _excluded(path, suspects, repeated)
+    sizes = conflict["key"].rle().struct.field("len").cast(pl.Int64)
+    return duplicate.to_numpy(), conflict["line"].to_numpy(), sizes.to_numpy()
 
 
 def _entries(path: Path) -> Iterator[npt.NDArray[np.void]]:
