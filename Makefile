@@ -4,7 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# Bytecode is kept where it is in nobody's way, also for who wants none in his folders: half of each process's start.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.drbridge/pycache
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo stop test check docs bench bench-check bench-inbox bench-latency bench-outcome bench-parse bench-relay bench-rest bench-trace prove prove-airflow prove-stages soak fuzz schemathesis screenshots clean
 
