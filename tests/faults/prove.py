@@ -43,7 +43,10 @@ def lines_of(names: list[str]) -> list[Line]:
         with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
             done = dict(zip(names, pool.map(run, names), strict=True))
     for name, (lines, seconds) in done.items():
-        print(f"{name}: {'holds' if all(line.holds for line in lines) else 'BROKEN'}, {seconds:.0f} s", flush=True)
+        holds = all(line.holds for line in lines)
+        print(f"{name}: {'holds' if holds else 'BROKEN'}, {seconds:.0f} s", flush=True)
+        if not holds:
+            print(table(lines), flush=True)
     return [line for lines, _ in done.values() for line in lines]
 
 

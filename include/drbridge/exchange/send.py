@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Container
 from dataclasses import replace
-
-import uvloop
 
 from drbridge.contracts import MESSAGES
 from drbridge.errors import Misconfigured, NotKnownThere
@@ -111,7 +110,7 @@ def _drain_shares(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work, lane: 
             with desk.ledger.write() as tx:
                 take_over(tx, endpoint, lease)
             sender = Sender(desk, flow, endpoint, lease, lineup_of(desk, flow, endpoint, work), answered)
-            result = uvloop.run(sender.run())
+            result = asyncio.run(sender.run())
         total, waiting, answered = total + result, result.waiting or waiting, sender.tally.answered
         if sender.stop or sender.lineup.lasts_seconds is not None:
             break
