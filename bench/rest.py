@@ -25,6 +25,8 @@ NAME = "ENROLL_ACK_20260714T060000Z_1.csv"
 PATH = "/rest/apis/common/sync/syncRequest/"
 SOURCE = {"s3://ouai_objects/ouai/outgoing/ack": f"sftp://ouai_files/{FOLDER}"}
 STOCK_CALLS = 5_000
+AT_ONCE, LATER = 32, 64
+IN_FLIGHT = "in_flight = 16                      # of one sender: DACS meets 32 at once\nsenders = 2"
 
 
 def ours(on: Place, rows: int, in_flight: int, senders: int) -> Run:
@@ -104,9 +106,6 @@ def main() -> int:
         Bar(13, later, "a bare aiohttp loop, 64 in flight as ours together", ratio(two_later, loop_later), 0.85),
     ], (note, alone))  # fmt: skip
 
-
-AT_ONCE, LATER = 32, 64
-IN_FLIGHT = "in_flight = 16                      # of one sender: DACS meets 32 at once\nsenders = 2"
 
 if __name__ == "__main__":
     sys.exit(main())
