@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
-from drbridge.errors import RetryLater
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.relay import relay
 from drbridge.exchange.send import send
@@ -46,19 +45,13 @@ def tries(desk: Desk, outcome: str = "%") -> int:
 
 
 def overlapping(desk: Desk, way: Way) -> None:
-    """Two backfills that share a day, at once, each by a worker of its own.
-
-    One may meet a file just as the other gives it its last name: Airflow tries its task again, and so do we.
-    """
+    """Two backfills that share a day, at once, each by a worker of its own."""
     works = [backfill(11, 13), backfill(12, 14)]
     desks = [replace(desk, worker=f"worker {number}") for number in range(2)]
     with ThreadPoolExecutor(2) as workers:
         running = [workers.submit(states, each, way, work) for each, work in zip(desks, works, strict=True)]
-    for each, worker, work in zip(running, desks, works, strict=True):
-        try:
-            each.result()
-        except RetryLater:
-            states(worker, way, work)
+    for each in running:
+        each.result()
 
 
 def came_once(desk: Desk, box: Sandbox, way: Way) -> bool:

@@ -199,8 +199,9 @@ def test_a_renaming_that_was_cut_between_copy_and_delete_is_finished(
     assert set(box.files(f"{ACKS}/rejects")) == {f"{ACK.name}.rejects.csv"}
 
 
+@pytest.mark.parametrize("moment", ["_renamed", "_given_name"], ids=["before its look", "between look and renaming"])
 def test_two_archives_of_one_file_lay_one_list_of_rejects(
-    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     header, *rows = OUTCOME.read_bytes().splitlines(keepends=True)
     box.drop(OUTCOMES, OUTCOME.name, header + b"".join(many_rows("event_outcome", rows)) + b"bad,row\n")
@@ -208,15 +209,15 @@ def test_two_archives_of_one_file_lay_one_list_of_rejects(
         patch.setattr(archiving, "_put_away", lambda *_: "")
         for flow in (TO_DACS, TO_OUAI):
             states(lenient(desk), flow)
-    rename, others = archiving._renamed, [TO_OUAI]
+    step, others = getattr(archiving, moment), [TO_OUAI]
 
-    def while_another_does_it(*args: Any) -> tuple[str | None, str]:
+    def while_another_does_it(*args: Any) -> object:
         if others:
             archive(lenient(desk), others.pop(), OUTCOME.name)
-        return rename(*args)
+        return step(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(archiving, "_renamed", while_another_does_it)
+        patch.setattr(archiving, moment, while_another_does_it)
         assert archive(lenient(desk), TO_DACS, OUTCOME.name).state == "settled"
     assert set(box.files(OUTCOMES)) == {f"Sent-{OUTCOME.name}"}
     assert set(box.files(f"{OUTCOMES}/rejects")) == {f"{OUTCOME.name}.rejects.csv"}

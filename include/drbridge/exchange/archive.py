@@ -216,26 +216,35 @@ def _numbered(name: str, number: int) -> str:
 
 
 def _renamed(desk: Desk, flow: Flow, book: _Book, store: FileStore, name: str, new_name: str) -> tuple[str | None, str]:
-    """Renames the source; an older file of the new name keeps it, and ours gets a number. None: it is gone."""
+    """Gives the source its last name. None: it is gone, or another worker gave it that name just before us."""
     seen, told = _still_there(desk, flow, book, store, name), ""
     if seen is not None:
         told = _lay_rejects(desk, flow, book, store, seen)
         seen = _still_there(desk, flow, book, store, name)
-    if seen is None:
-        return _already_away(desk, flow, book, store, new_name), told
+    if seen is not None:
+        try:
+            return _given_name(store, seen, new_name), told
+        except Unstable:
+            if fingerprint(store, name) is not None:
+                raise
+    return _already_away(desk, flow, book, store, new_name), told
+
+
+def _given_name(store: FileStore, seen: Fingerprint, new_name: str) -> str:
+    """Renames the source; an older file of the new name keeps it, and ours gets a number."""
     for number in range(1, MOST_NAMESAKES):
         final = _numbered(new_name, number)
         if _is_others(store, final, seen):
             continue
         try:
-            store.rename(name, final)
+            store.rename(seen.name, final)
         except AlreadyThere:
             continue
         moved = fingerprint(store, final)
         if moved is None or not moved.looks_like(seen):
-            _give_back(store, final, name)
-            raise _another(name)
-        return final, told
+            _give_back(store, final, seen.name)
+            raise _another(seen.name)
+        return final
     raise Unstable(f"{new_name} is there a thousand times", fix=f"clear {store.url} up")
 
 
