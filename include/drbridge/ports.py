@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from drbridge.spans import Spans
+
 LONGEST_CALL_SECONDS = 60.0
 """How long a request may take, from its first byte to the last of its reply; large bodies have more."""
 
@@ -93,10 +95,10 @@ class FileStore(Protocol):
         """Hash of the first and last 64 KiB: tells two looks at a growing or rewritten file apart."""
         ...
 
-    def open(self, name: str) -> AbstractContextManager[Iterator[bytes]]:
-        """Streams the file once, in large chunks.
+    def open(self, name: str, spans: Spans | None = None) -> AbstractContextManager[Iterator[bytes]]:
+        """Streams the file once, in large chunks; or only some spans of its bytes.
 
-        Checks size and mtime before and after, and that as many bytes came as it has.
+        Checks size and mtime before and after, and that as many bytes came as it has, or the spans.
 
         Raises:
             Unstable: it changed, shrank or vanished while being read (raised from the iterator or on exit).

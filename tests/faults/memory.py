@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from drbridge.checks import FileCheck, Limits
 from drbridge.contracts import CONTRACTS
+from drbridge.spans import Spans
 
 CHUNK_BYTES = 1 << 20
 
@@ -24,7 +25,7 @@ def verdict(noun: str, most: int, file: Path) -> str:
     """The code of the refusal, or how many rows were accepted."""
 
     @contextmanager
-    def opened() -> Iterator[Iterator[bytes]]:
+    def opened(_spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
         with file.open("rb") as stream:
             yield iter(lambda: stream.read(CHUNK_BYTES), b"")
 

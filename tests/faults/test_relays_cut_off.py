@@ -22,6 +22,7 @@ from drbridge.exchange.relay import relay
 from drbridge.ledger.leases import Fenced
 from drbridge.ledger.tables import leases, uploads
 from drbridge.ports import FileStore, RestTarget
+from drbridge.spans import Spans
 from drbridge_sandbox.sandbox import Sandbox
 from tests.faults import gate as gates
 from tests.faults.gate import Gate
@@ -199,8 +200,8 @@ class AtTheEnd:
             real = store.open
 
             @contextmanager
-            def opened(name: str) -> Iterator[Iterator[bytes]]:
-                with real(name) as chunks:
+            def opened(name: str, spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
+                with real(name, spans) as chunks:
                     yield self._followed(chunks)
 
             store.open = opened  # type: ignore[method-assign]

@@ -20,6 +20,7 @@ from drbridge.ledger import targets
 from drbridge.ledger.database import clock
 from drbridge.ledger.tables import leases, parcels
 from drbridge.ports import FileStore, RestTarget
+from drbridge.spans import Spans
 from drbridge_sandbox.sandbox import Sandbox
 from tests.flows.chain import NOW, run
 from tests.flows.conftest import SAMPLES
@@ -132,8 +133,8 @@ def test_a_comparison_longer_than_a_lease_keeps_its_leases(
     left: list[float] = []
 
     @contextmanager
-    def open_slowly(name: str) -> Iterator[Iterator[bytes]]:
-        with there.open(name) as chunks:
+    def open_slowly(name: str, spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
+        with there.open(name, spans) as chunks:
             yield slowly(chunks)
 
     def slowly(chunks: Iterator[bytes]) -> Iterator[bytes]:

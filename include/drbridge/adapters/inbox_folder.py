@@ -13,6 +13,7 @@ from typing import BinaryIO
 from drbridge.adapters.names import HIDDEN_PREFIX, check_name, from_bytes, hidden_name, is_file_name, to_bytes
 from drbridge.errors import Misconfigured, Unreachable, Unstable
 from drbridge.ports import AlreadyThere, Entry, UploadNote
+from drbridge.spans import Spans, size_of
 
 CHUNK_BYTES = 1 << 20
 END_BYTES = 64 << 10
@@ -56,25 +57,29 @@ class InboxFolder:
             return sha256(start + file.read(END_BYTES)).hexdigest()
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Iterator[bytes]]:
-        """Streams the file, and at its end makes sure that it stayed the same."""
+    def open(self, name: str, spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
+        """Streams the file, or some of it, and at its end makes sure that it stayed the same."""
         with self._opened(name) as file:
-            yield self._checked(file, name)
+            yield self._checked(file, name, spans)
 
-    def _checked(self, file: BinaryIO, name: str) -> Iterator[bytes]:
+    def _checked(self, file: BinaryIO, name: str, spans: Spans | None) -> Iterator[bytes]:
         before, count = self._entry(name, os.fstat(file.fileno())), 0
-        while chunk := self._read(file, name):
-            count += len(chunk)
-            yield chunk
-        if count != before.size or self.stat(name) != before:
+        wanted = [(0, before.size)] if spans is None else spans
+        for start, end in wanted:
+            file.seek(start)
+            while start < end and (chunk := self._read(file, name, min(CHUNK_BYTES, end - start))):
+                start += len(chunk)
+                count += len(chunk)
+                yield chunk
+        if count != size_of(wanted) or self.stat(name) != before:
             raise Unstable(
                 f"{name} changed while it was read", detail=f"{before.size} bytes before, {count} came",
                 fix="nothing: it is read again when it is quiet",
             )  # fmt: skip
 
-    def _read(self, file: BinaryIO, name: str) -> bytes:
+    def _read(self, file: BinaryIO, name: str, most: int) -> bytes:
         with self._told(f"read {name}"):
-            return file.read(CHUNK_BYTES)
+            return file.read(most)
 
     @contextmanager
     def upload(self, name: str, size: int | None = None, note: UploadNote | None = None) -> Iterator[InboxUpload]:

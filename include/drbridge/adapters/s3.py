@@ -27,6 +27,7 @@ from drbridge.adapters.s3_parts import left_open
 from drbridge.adapters.s3_upload import S3Upload
 from drbridge.errors import Misconfigured, Unstable
 from drbridge.ports import AlreadyThere, Connection, Entry, UploadNote
+from drbridge.spans import Spans, cut
 
 Entries = list[Entry]
 CHUNK_BYTES = 8 << 20
@@ -111,30 +112,38 @@ class S3Store:
         return body
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Iterator[bytes]]:
+    def open(self, name: str, spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
         before = self.stat(name)
         if before is None:
             raise Unstable(f"{name} is not in {self.url} any more", fix="nothing: the next run looks again")
         pool = ThreadPoolExecutor(CHUNKS_AHEAD, thread_name_prefix="s3-read")
         try:
-            yield self._chunks(pool, before)
+            wanted = [(0, before.size)] if spans is None else spans
+            if any(end > before.size for _, end in wanted):
+                raise _changed(name)
+            yield cut(self._chunks(pool, before, wanted), wanted)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _chunks(self, pool: ThreadPoolExecutor, before: Entry) -> Iterator[bytes]:
+    def _chunks(self, pool: ThreadPoolExecutor, before: Entry, spans: Spans) -> Iterator[tuple[int, bytes]]:
         """Reads ahead in ranges that all must be of the same version, and looks once more at the end."""
-        offsets = iter(range(0, before.size, CHUNK_BYTES))
-        ahead: deque[Future[bytes]] = deque()
-        count = 0
+        offsets = iter(sorted({
+            each for start, end in spans
+            for each in range(start - start % CHUNK_BYTES, min(end, before.size), CHUNK_BYTES)
+        }))  # fmt: skip
+        ahead: deque[tuple[int, int, Future[bytes]]] = deque()
         while True:
             while len(ahead) < CHUNKS_AHEAD and (offset := next(offsets, None)) is not None:
                 length = min(CHUNK_BYTES, before.size - offset)
-                ahead.append(pool.submit(self._range, before.name, offset, length, before.version))
+                asked = pool.submit(self._range, before.name, offset, length, before.version)
+                ahead.append((offset, length, asked))
             if not ahead:
                 break
-            count += len(chunk := ahead.popleft().result())
-            yield chunk
-        if count != before.size or self.stat(before.name) != before:
+            offset, length, asked = ahead.popleft()
+            if len(chunk := asked.result()) != length:
+                raise _changed(before.name)
+            yield offset, chunk
+        if self.stat(before.name) != before:
             raise _changed(before.name)
 
     @contextmanager

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 from drbridge.errors import Unstable
 from drbridge.ports import Entry, FileStore, Upload, UploadNote
+from drbridge.spans import Spans
 
 
 class SeveralPlaces:
@@ -32,9 +33,9 @@ class SeveralPlaces:
         """Hash of both ends."""
         return self._of(name).ends_hash(name, size)
 
-    def open(self, name: str) -> AbstractContextManager[Iterator[bytes]]:
+    def open(self, name: str, spans: Spans | None = None) -> AbstractContextManager[Iterator[bytes]]:
         """Streams the file from where it is."""
-        return self._of(name).open(name)
+        return self._of(name).open(name, spans)
 
     def upload(
         self, name: str, size: int | None = None, note: UploadNote | None = None

@@ -18,6 +18,7 @@ from drbridge.adapters.sftp_session import SftpSession, explained, open_session
 from drbridge.adapters.sftp_transfer import STALL_SECONDS, ReadAhead, WriteBehind, read_at
 from drbridge.errors import DrBridgeError, Misconfigured, Unreachable, Unstable
 from drbridge.ports import AlreadyThere, Connection, Entry, UploadNote
+from drbridge.spans import Spans, size_of
 
 T = TypeVar("T")
 Entries = list[Entry]
@@ -96,12 +97,12 @@ class SftpStore:
             raise Unstable(f"{name} is not in {self.url} any more", fix="nothing: the next run looks again") from error
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Iterator[bytes]]:
+    def open(self, name: str, spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
         check_name(name)
         file, before, block = self._run(self._begin_reading(name), f"read {name}")
-        reader = ReadAhead(self._loop(), file, before.size, block)
+        reader = ReadAhead(self._loop(), file, [(0, before.size)] if spans is None else spans, block)
         try:
-            yield self._checked(reader, file, before)
+            yield self._checked(reader, file, before, spans)
         finally:
             reader.stop()
             with suppress(DrBridgeError):
@@ -111,7 +112,7 @@ class SftpStore:
         file = await self._open_there(name)
         return file, _entry(name, await file.stat()), (await self._client()).limits.max_read_len
 
-    def _checked(self, reader: ReadAhead, file: SFTPClientFile, before: Entry) -> Iterator[bytes]:
+    def _checked(self, reader: ReadAhead, file: SFTPClientFile, before: Entry, spans: Spans | None) -> Iterator[bytes]:
         """Passes the bytes on, and at the end makes sure that the file stayed the same all the while."""
         count, first, last = 0, b"", b""
         chunks = iter(reader)
@@ -121,7 +122,9 @@ class SftpStore:
             last = (last + chunk[-ENDS_BYTES:])[-ENDS_BYTES:]
             yield chunk
         after = self._run(self._look_again(file, before), f"look at {before.name} again")
-        if count != before.size or any(seen != before for seen in after[:2]) or after[2] != _hash_of_ends(first, last):
+        wanted = before.size if spans is None else size_of(spans)
+        is_same = spans is not None or after[2] == _hash_of_ends(first, last)
+        if count != wanted or any(seen != before for seen in after[:2]) or not is_same:
             raise Unstable(
                 f"{before.name} changed while it was read",
                 detail=f"{before.size} bytes before, {after[0].size} after, {count} came",

@@ -15,11 +15,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
+from itertools import islice
 
 from asyncssh.sftp import SFTPClientFile
 
 from drbridge.adapters.loop import LoopThread
 from drbridge.errors import DrBridgeError, Unreachable
+from drbridge.spans import Spans
 
 CHUNK_BYTES = 8 << 20
 IN_FLIGHT_BYTES = 16 << 20
@@ -54,13 +56,13 @@ async def read_at(file: SFTPClientFile, offset: int, length: int) -> bytes:
 
 
 class ReadAhead:
-    """Reads a file from start to `size`, ahead of whoever iterates over it.
+    """Reads some spans of a file, ahead of whoever iterates over it.
 
     Fewer bytes come when the file ends before; who iterates must compare.
     """
 
-    def __init__(self, runner: LoopThread, file: SFTPClientFile, size: int, block: int) -> None:
-        self._runner, self._file, self._size = runner, file, size
+    def __init__(self, runner: LoopThread, file: SFTPClientFile, spans: Spans, block: int) -> None:
+        self._runner, self._file, self._spans = runner, file, spans
         self._block, self._most = _blocks(block)
         self._ready: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(CHUNKS_AHEAD)
@@ -68,13 +70,13 @@ class ReadAhead:
         self._task.add_done_callback(lambda _: self._ready.put(None))
 
     async def _fetch(self) -> None:
-        offset, pending, parts, gathered = 0, deque[asyncio.Task[bytes]](), [], 0
+        requests, pending, parts, gathered = self._requests(), deque[asyncio.Task[bytes]](), [], 0
         try:
-            while offset < self._size or pending:
-                while offset < self._size and len(pending) < self._most:
-                    length = min(self._block, self._size - offset, CHUNK_BYTES - offset % CHUNK_BYTES)
-                    pending.append(asyncio.ensure_future(self._read(offset, length)))
-                    offset += length
+            while True:
+                for request in islice(requests, self._most - len(pending)):
+                    pending.append(asyncio.ensure_future(self._read(*request)))
+                if not pending:
+                    break
                 length = len(piece := await pending.popleft())
                 parts.append(piece)
                 gathered += length
@@ -86,6 +88,14 @@ class ReadAhead:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
+
+    def _requests(self) -> Iterator[tuple[int, int]]:
+        """Where each request starts and how much it asks for; they fill up chunks."""
+        for offset, end in self._spans:
+            while offset < end:
+                length = min(self._block, end - offset, CHUNK_BYTES - offset % CHUNK_BYTES)
+                yield offset, length
+                offset += length
 
     async def _read(self, offset: int, length: int) -> bytes:
         async with asyncio.timeout(STALL_SECONDS):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -18,22 +18,22 @@ import polars as pl
 
 from drbridge.checks.hashed import Hashed
 from drbridge.checks.header import judge_header
-from drbridge.checks.keys import Excluded, Keys
+from drbridge.checks.keys import NOTHING_EXCLUDED, Hashes, Keys
 from drbridge.checks.overlaps import Overlaps
-from drbridge.checks.recall import rows_on
+from drbridge.checks.recall import Places, changed, rows_on
 from drbridge.checks.report import FileReport, Limits
 from drbridge.checks.rows import Judged, Layout, judge, lines_of
+from drbridge.checks.split import Records
 from drbridge.checks.spool import Reject, Spool
 from drbridge.checks.text import Stretch, stretches
 from drbridge.checks.tokens import Record, take_apart
-from drbridge.checks.unpack import unpacked
+from drbridge.checks.unpack import is_packed, peek, unpacked
 from drbridge.contracts import Contract, Problem
-from drbridge.errors import BadInput, Incomplete, Misconfigured, Unstable
+from drbridge.errors import BadInput, Incomplete, Misconfigured
+from drbridge.spans import OpenFile, Spans, cut, placed
 
 KEPT_PROBLEMS = 100
 JUDGES = 2
-
-OpenFile = Callable[[], AbstractContextManager[Iterator[bytes]]]
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,17 @@ class FileCheck:
         self._periods = Overlaps(contract.periods, workdir / "periods") if contract.periods else None
         self._problems = Spool(workdir / "problems.csv")
         self._warnings = Spool(workdir / "warnings.csv")
-        self._excluded = Excluded(np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, np.int64))
+        self._excluded = NOTHING_EXCLUDED
+        self._places = Places()
+        self._is_packed = False
+        self._layout: Layout
 
     def blocks(self, open_file: OpenFile) -> Generator[CheckedBlock]:
         """Reads the file once and gives its accepted rows, stretch by stretch.
 
         A refusal of the file is kept for the report, and the file is read on to its end for its hash. Only when rows
-        contradict each other is the file opened once more, to show them as they came.
+        contradict each other is the file opened once more, to show them as they came: then only what lies around them
+        is read, unless the file is packed.
 
         Raises:
             RetryLater: from `open_file`; the check is then void.
@@ -138,10 +142,10 @@ class FileCheck:
             return
         self._take_header(header)
         names = self.contract.names_within(self._columns)
-        layout = Layout(self.contract, names, self._delimiter, self._now)
+        self._layout = Layout(self.contract, names, self._delimiter, self._now)
         waiting = deque[tuple[Stretch, Future[Judged]]]()
         for stretch in given:
-            waiting.append((stretch, worker.submit(judge, stretch.records, layout, stretch.first_line)))
+            waiting.append((stretch, worker.submit(judge, stretch.records, self._layout, stretch.first_line)))
             if len(waiting) >= JUDGES:
                 yield _first_of(waiting)
         while waiting:
@@ -150,7 +154,9 @@ class FileCheck:
     def _stretches(self, chunks: Iterator[bytes]) -> Iterator[Stretch]:
         """The stretches up to the end, or to where the file is refused."""
         try:
-            yield from stretches(unpacked(chunks, self.workdir, self.limits), self._delimiter, self.limits)
+            head, rest = peek(chunks, 4)
+            self._is_packed = is_packed(head)
+            yield from stretches(unpacked(rest, self.workdir, self.limits), self._delimiter, self.limits)
         except BadInput as refusal:
             self._refusal = refusal
 
@@ -181,15 +187,17 @@ class FileCheck:
             self._problems.add(problems[0], records.row(record).decode())
             for problem in problems[1:]:
                 self._problems.add(problem)
+        self._places.note(stretch)
         if not judged.accepted.height:
             return
         numbers = judged.accepted["record"]
         lines = pl.Series("line", records.lines[numbers.to_numpy()] + stretch.first_line, pl.UInt32)
         frame = judged.accepted.drop("record").insert_column(0, lines)
         self._accepted += frame.height
-        self._keys.add(frame)
+        rows = self._keys.rows(frame.drop("line"))
+        self._keys.add(frame, rows)
         if self._periods is not None:
-            self._periods.add(frame)
+            self._periods.add(frame, rows)
         for per, amount in self.contract.sums(frame).items():
             self._sums[per] = self._sums.get(per, Decimal()) + amount
         for warning in self.contract.warnings_of(frame):
@@ -207,7 +215,7 @@ class FileCheck:
         if self._periods is not None:
             lost = self._excluded.frame()["line"].to_numpy()
             self._excluded = replace(self._excluded, overlaps=self._periods.resolve(lost))
-        if self._excluded.refused.size:
+        if self._excluded.has_refused:
             found = self._refused_for_others(open_file)
             self._problems = self._problems.merged(self.workdir / "rejects.csv", found)
 
@@ -226,23 +234,37 @@ class FileCheck:
 
     def _refused_for_others(self, open_file: OpenFile) -> Iterator[Reject]:
         """Every row refused because of others, as it came: the one thing for which a file is opened again."""
-        told, lines = self._told(), self._excluded.refused
-        with ThreadPoolExecutor(1) as worker, open_file() as raw:
-            source = Hashed(raw, self.limits.max_bytes, worker)
-            try:
-                chunks = unpacked(iter(source), self.workdir, self.limits)
-                for row, problem in zip(rows_on(lines, chunks, self._delimiter), told, strict=False):
-                    yield problem, row
-            except BadInput as error:
-                raise _changed() from error
-            if source.drain() != self._sha256:
-                raise _changed()
+        (lines, hashes), told = self._excluded.refused, self._told()
+        cells = self._places.of(lines)
+        try:
+            with self._opened_again(open_file, cells.spans) as chunks:
+                for records, passed in rows_on(lines, cells, chunks, self._delimiter.encode()):
+                    self._compare(records, hashes[passed : passed + len(records)])
+                    for number, problem in zip(range(len(records)), told, strict=False):
+                        yield problem, records.row(number).decode()
+        except BadInput as error:
+            raise changed() from error
+
+    @contextmanager
+    def _opened_again(self, open_file: OpenFile, spans: Spans) -> Iterator[Iterator[bytes]]:
+        """Some spans of the text: of a packed file they are found by unpacking it once more."""
+        with open_file(None if self._is_packed else spans) as chunks:
+            if self._is_packed:
+                text = unpacked(chunks, self.workdir, self.limits)
+                yield cut(placed(text), spans)
+            else:
+                yield chunks
+
+    def _compare(self, records: Records, hashes: Hashes) -> None:
+        """Makes sure that rows which are read once more are the rows that were judged."""
+        frame = judge(records, self._layout, 1).accepted.drop("record")
+        if not np.array_equal(self._keys.rows(frame), hashes):
+            raise changed()
 
     def report(self) -> FileReport:
         """What the check found, once `blocks` has been read to its end."""
         refused_whole = self._refusal is not None
-        lost = self._excluded.duplicate.size + self._excluded.refused.size
-        accepted = 0 if refused_whole else self._accepted - lost
+        accepted = 0 if refused_whole else self._accepted - self._excluded.count
         duplicate = int(self._excluded.duplicate.size)
         return FileReport(
             sha256=self._sha256,
@@ -275,7 +297,3 @@ def _pass_over(chunks: Iterator[bytes]) -> None:
     """Reads a file nothing of which is looked at, but whether there is any."""
     if not sum(map(len, chunks)):
         raise Incomplete("The file is empty", fix="have it sent again", code="empty_file")
-
-
-def _changed() -> Unstable:
-    return Unstable("The file changed while it was read", fix="nothing: it is looked at again later")

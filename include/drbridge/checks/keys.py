@@ -20,9 +20,10 @@ ENTRY = np.dtype([("high", np.uint64), ("low", np.uint64), ("row", np.uint64), (
 KEY = ["high", "low"]
 Lines = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int64]
 NAMED_LINES = 5
 PARTITIONS_AT_ONCE = 2
-_NO_LINES: Lines = np.empty(0, np.uint32)
+_NOTHING = np.empty(0, np.uint32), np.empty(0, np.uint32), np.empty(0, np.uint64), np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,34 @@ class Excluded:
     Attributes:
         duplicate: lines that repeat an earlier row word for word.
         conflict: lines whose key another row has with other fields, key by key.
+        conflict_rows: the hash of each of these rows.
         bounds: where in `conflict` the lines of each key begin, and the end.
         overlaps: rows whose period an earlier one has claimed, in the order of lines.
     """
 
     duplicate: Lines
     conflict: Lines
-    bounds: npt.NDArray[np.int64]
+    conflict_rows: Hashes
+    bounds: Counts
     overlaps: Sequence[Overlap] = ()
 
     @property
-    def refused(self) -> Lines:
-        """Lines that are refused because of others, in order."""
-        return np.sort(np.concatenate([self.conflict, self._overlapping]))
+    def has_refused(self) -> bool:
+        """Whether any row is refused because of others."""
+        return bool(self.conflict.size or self.overlaps)
+
+    @property
+    def refused(self) -> tuple[Lines, Hashes]:
+        """Lines that are refused because of others, in order, and the hashes of their rows."""
+        lines = np.concatenate([self.conflict, self._overlapping])
+        rows = np.concatenate([self.conflict_rows, np.array([each.row for each in self.overlaps], np.uint64)])
+        order = np.argsort(lines)
+        return lines[order], rows[order]
+
+    @property
+    def count(self) -> int:
+        """How many rows are not taken."""
+        return self.duplicate.size + self.conflict.size + len(self.overlaps)
 
     @property
     def _overlapping(self) -> Lines:
@@ -71,6 +87,9 @@ class Excluded:
             yield line, _named([each for each in first if each != line][:NAMED_LINES], end - start - 1)
 
 
+NOTHING_EXCLUDED = Excluded(*_NOTHING[:3], np.zeros(1, np.int64))
+
+
 def _named(others: list[int], count: int) -> str:
     more = f" and {count - len(others)} more" if count > len(others) else ""
     return f"line{'s' if count > 1 else ''} {', '.join(map(str, others))}{more}"
@@ -89,15 +108,17 @@ class Keys:
         self._seeds = [secrets.randbits(63) for _ in range(3)]
         self._waiting = Partitions(folder)
 
-    def add(self, frame: pl.DataFrame) -> None:
-        """Notes the keys of accepted rows (`line` and the columns of the file)."""
-        if not frame.height:
-            return
+    def rows(self, frame: pl.DataFrame) -> Hashes:
+        """A hash of each row of a frame (the columns of the file): equal rows, equal hashes."""
+        return frame.hash_rows(seed=self._seeds[2]).to_numpy()
+
+    def add(self, frame: pl.DataFrame, rows: Hashes) -> None:
+        """Notes the keys of accepted rows (`line` and the columns of the file), and the hashes of the rows."""
         keys = frame.select(self.key)
         entries = np.empty(frame.height, ENTRY)
         entries["high"] = keys.hash_rows(seed=self._seeds[0]).to_numpy()
         entries["low"] = keys.hash_rows(seed=self._seeds[1]).to_numpy()
-        entries["row"] = frame.drop("line").hash_rows(seed=self._seeds[2]).to_numpy()
+        entries["row"] = rows
         entries["line"] = frame["line"].to_numpy()
         self._waiting.write(entries)
 
@@ -110,22 +131,19 @@ class Keys:
         with ThreadPoolExecutor(PARTITIONS_AT_ONCE) as workers:
             found = list(workers.map(_excluded_of, self._waiting.paths()))
         self.close()
-        duplicates, conflicts, sizes = zip(*found, strict=True) if found else ((), (), ())
-        return Excluded(
-            np.concatenate([_NO_LINES, *duplicates]), np.concatenate([_NO_LINES, *conflicts]),
-            np.cumsum(np.concatenate([np.zeros(1, np.int64), *sizes])),
-        )  # fmt: skip
+        duplicate, conflict, rows, sizes = map(np.concatenate, zip(_NOTHING, *found, strict=True))
+        return Excluded(duplicate, conflict, rows, np.cumsum(np.append(0, sizes)))
 
 
-def _excluded_of(path: Path) -> tuple[Lines, Lines, npt.NDArray[np.int64]]:
-    """Of one partition: lines that repeat an equal row, lines in conflict, key by key, and how many each key has."""
+def _excluded_of(path: Path) -> tuple[Lines, Lines, Hashes, Counts]:
+    """Of one partition: lines that repeat an equal row, lines and rows in conflict, key by key; how many of each."""
     suspects = _suspects(path)
     repeated = _repeated(path, suspects) if suspects.size else pl.DataFrame()
     if not repeated.height:
-        return _NO_LINES, _NO_LINES, np.empty(0, np.int64)
+        return _NOTHING
     duplicate, conflict = _excluded(path, suspects, repeated)
     sizes = conflict["key"].rle().struct.field("len").cast(pl.Int64)
-    return duplicate.to_numpy(), conflict["line"].to_numpy(), sizes.to_numpy()
+    return duplicate.to_numpy(), conflict["line"].to_numpy(), conflict["row"].to_numpy(), sizes.to_numpy()
 
 
 def _entries(path: Path) -> Iterator[npt.NDArray[np.void]]:
@@ -168,5 +186,5 @@ def _excluded(path: Path, suspects: Hashes, repeated: pl.DataFrame) -> tuple[pl.
     for piece in _pieces(path, suspects):
         ours = piece.join(repeated, on=KEY)
         duplicates.append(ours.filter(pl.col("same") & (pl.col("line") != pl.col("first")))["line"])
-        conflicts.append(ours.filter(~pl.col("same")).select("key", "line"))
+        conflicts.append(ours.filter(~pl.col("same")).select("key", "line", "row"))
     return pl.concat(duplicates), pl.concat(conflicts).sort("key", "line")

@@ -16,7 +16,7 @@ from drbridge.contracts.across import Periods
 
 PIECE = 200_000
 # Big-endian and without signs, so that entries sort as the bytes they are: by thing, then by start, then by line.
-ENTRY = np.dtype([("high", ">u8"), ("low", ">u8"), ("start", ">u8"), ("line", ">u4"), ("end", ">u8")])
+ENTRY = np.dtype([("high", ">u8"), ("low", ">u8"), ("start", ">u8"), ("line", ">u4"), ("end", ">u8"), ("row", ">u8")])
 AS_BYTES = f"S{ENTRY.itemsize}"
 FROM_SIGNED = np.uint64(1 << 63)
 Lines = npt.NDArray[np.uint32]
@@ -24,10 +24,15 @@ Lines = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class Overlap:
-    """A row that is not taken, for its period overlaps that of an earlier one."""
+    """A row that is not taken, for its period overlaps that of an earlier one.
+
+    Attributes:
+        row: its hash.
+    """
 
     line: int
     earlier_line: int
+    row: int
 
 
 class Overlaps:
@@ -43,8 +48,8 @@ class Overlaps:
         self._seeds = [secrets.randbits(63) for _ in range(2)]
         self._waiting = Partitions(folder)
 
-    def add(self, frame: pl.DataFrame) -> None:
-        """Notes the claims of accepted rows (`line` and the columns of the file)."""
+    def add(self, frame: pl.DataFrame, rows: npt.NDArray[np.uint64]) -> None:
+        """Notes the claims of accepted rows (`line` and the columns of the file), and the hashes of the rows."""
         claims = self.periods.claimed(frame)
         things = claims.select(self.periods.of)
         entries = np.empty(claims.height, ENTRY)
@@ -52,7 +57,8 @@ class Overlaps:
         entries["low"] = things.hash_rows(seed=self._seeds[1]).to_numpy()
         for name in ("start", "end"):
             entries[name] = claims[name].to_numpy().astype(np.uint64) ^ FROM_SIGNED
-        entries["line"] = claims["line"].to_numpy()
+        entries["line"] = lines = claims["line"].to_numpy()
+        entries["row"] = rows[np.searchsorted(frame["line"].to_numpy(), lines)]
         self._waiting.write(entries)
 
     def close(self) -> None:
@@ -83,9 +89,9 @@ def _overlaps_in(path: Path, excluded: Lines) -> Iterator[Overlap]:
     for start in range(0, entries.size, PIECE):
         piece = entries[start : start + PIECE]
         asked = np.isin(piece["high"], things) & ~np.isin(piece["line"], excluded)
-        for high, low, begins, line, ends in piece[asked].tolist():
+        for high, low, begins, line, ends, row in piece[asked].tolist():
             if (high, low) == thing and begins < end:
-                yield Overlap(line, taken)
+                yield Overlap(line, taken, row)
             else:
                 thing, end, taken = (high, low), ends, line
 

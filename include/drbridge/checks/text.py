@@ -26,12 +26,14 @@ class Stretch:
 
     Attributes:
         first_line: the line of the file on which it starts.
+        first_byte: where in the text of the file it starts.
         ends_with_line: whether its last record has a line end; only the last of a file may not.
         header: the names in the header, when this is the header line.
     """
 
     records: Records
     first_line: int
+    first_byte: int
     ends_with_line: bool
     header: tuple[str, ...] | None = None
 
@@ -58,7 +60,7 @@ def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterat
     gathered = _Gathered(chunks, mark, limits)
     header = _header(gathered, mark, limits)
     yield header
-    line = 1 + header.records.line_count
+    line, byte = 1 + header.records.line_count, header.records.consumed
     while data := gathered.next(limits.block_bytes):
         refuse_encoding(data, line, complete=gathered.is_last)
         whole = gathered.with_line_end(data)
@@ -66,8 +68,8 @@ def stretches(chunks: Iterator[bytes], delimiter: str, limits: Limits) -> Iterat
         _refuse_long(records, line, mark, limits)
         is_open = gathered.is_last and records.consumed < len(whole)
         if len(records):
-            yield Stretch(records, line, ends_with_line=is_open or whole is data)
-        line += records.line_count
+            yield Stretch(records, line, byte, ends_with_line=is_open or whole is data)
+        line, byte = line + records.line_count, byte + records.consumed
         if is_open:
             raise _open_quote(line)
         gathered.keep(data[records.consumed :])
@@ -160,7 +162,7 @@ def _header(gathered: _Gathered, mark: bytes, limits: Limits) -> Stretch:
     names = () if record.fault else tuple(name.decode() for name in record.fields or [])
     lines = max(1, whole.count(b"\n", 0, record.end))
     here = Records(data[:end], end, np.zeros(1, np.int64), np.array([end]), np.zeros(1, np.int64), lines)
-    return Stretch(here, 1, ends_with_line=whole is text, header=names)
+    return Stretch(here, 1, 0, ends_with_line=whole is text, header=names)
 
 
 def _refuse_foreign(data: bytes, complete: bool) -> None:

@@ -16,13 +16,18 @@ GZIP = b"\x1f\x8b"
 ZIPS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether a file that starts with these four bytes has its text inside of a gzip or zip."""
+    return head.startswith(GZIP) or head in ZIPS
+
+
 def unpacked(chunks: Iterator[bytes], workdir: Path, limits: Limits) -> Iterator[bytes]:
     """The text of a file: as it is, or out of the one member of a gzip or zip.
 
     Raises:
         BadInput: it cannot be unpacked, or not within the limits.
     """
-    head, rest = _peek(chunks, 4)
+    head, rest = peek(chunks, 4)
     if head.startswith(GZIP):
         yield from _plain(_bounded(_gunzip(rest), limits))
     elif head in ZIPS:
@@ -31,7 +36,7 @@ def unpacked(chunks: Iterator[bytes], workdir: Path, limits: Limits) -> Iterator
         yield from rest
 
 
-def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
+def peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
     """The first bytes, and all of it again."""
     taken = b""
     for chunk in chunks:
@@ -42,8 +47,8 @@ def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _plain(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    head, rest = _peek(chunks, 4)
-    if head.startswith(GZIP) or head in ZIPS:
+    head, rest = peek(chunks, 4)
+    if is_packed(head):
         raise UnreadableFile(
             "The archive holds another archive", fix="pack the file once, or not at all", code="nested_archive"
         )

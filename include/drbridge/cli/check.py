@@ -10,11 +10,11 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from polars.exceptions import PanicException
@@ -27,6 +27,7 @@ from typer.core import TyperCommand
 from drbridge.checks import FileCheck, FileReport, Limits
 from drbridge.contracts import CONTRACTS, Contract, Problem
 from drbridge.errors import DrBridgeError
+from drbridge.spans import OpenFile, Spans
 from drbridge.systems import load
 
 EXIT_CODES = {"accepted": 0, "accepted_with_rejects": 1, "refused": 2}
@@ -156,16 +157,21 @@ def _read(checked: FileCheck, file: Path) -> None:
             pass
 
 
-def _opener(file: Path, on_read: Callable[[int], None]) -> Callable[[], AbstractContextManager[Iterator[bytes]]]:
+def _opener(file: Path, on_read: Callable[[int], None]) -> OpenFile:
     @contextmanager
-    def open_file() -> Iterator[Iterator[bytes]]:
+    def open_file(spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
         with file.open("rb") as source:
-            yield chunks(source.read)
+            yield chunks(source) if spans is None else some(source, spans)
 
-    def chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:
-        while data := read(CHUNK):
+    def chunks(source: BinaryIO) -> Iterator[bytes]:
+        while data := source.read(CHUNK):
             on_read(len(data))
             yield data
+
+    def some(source: BinaryIO, spans: Spans) -> Iterator[bytes]:
+        for start, end in spans:
+            source.seek(start)
+            yield source.read(end - start)
 
     return open_file
 

@@ -5,8 +5,8 @@ Shared by `take` (the rows travel later, by request) and `relay` (the bytes trav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -34,10 +34,10 @@ from drbridge.ledger.leases import Lease
 from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import DeliveryState, ParcelState
 from drbridge.ports import FileStore
+from drbridge.spans import OpenFile
 from drbridge.systems import Destination, Endpoint, Flow, Store
 
 OVER_THRESHOLD = "over_threshold"
-OpenFile = Callable[[], AbstractContextManager[Iterator[bytes]]]
 
 
 @dataclass(frozen=True)

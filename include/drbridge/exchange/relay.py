@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 
 from drbridge.errors import DrBridgeError, RetryLater, Unstable, WrongLogin
@@ -12,7 +13,7 @@ from drbridge.exchange.desk import Desk
 from drbridge.exchange.gone import come_back
 from drbridge.exchange.lanes import keeper, working_on
 from drbridge.exchange.outcomes import LONGEST_WAIT_SECONDS, back_off
-from drbridge.exchange.receive import OpenFile, Received, fingerprint, known_intake, read_file, write_down
+from drbridge.exchange.receive import Received, fingerprint, known_intake, read_file, write_down
 from drbridge.exchange.uploads import Noted
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries, leases, parcels, queue, targets
@@ -22,6 +23,7 @@ from drbridge.ledger.leases import Lease
 from drbridge.ledger.parcels import Claim, Outcome, Settled
 from drbridge.ledger.states import SETTLED, ParcelState
 from drbridge.ports import AlreadyThere, Entry, FileStore, Upload, UploadNote
+from drbridge.spans import OpenFile, Spans
 from drbridge.systems import Flow, Store
 
 
@@ -107,7 +109,7 @@ class _Relay:
             sink = _Sink(stack, self.seen.size)
             if self._may_be_called():
                 sink.begin(self._target, target_name, Noted(self.desk.ledger, self.store.url, target_name))
-            open_file = sink.beside(self._open)
+            open_file = sink.beside(partial(self.source.open, self.seen.name))
             received = read_file(self.desk, self.flow, self.seen, self.source, open_file, lease)
             self._look_again(lease)
             sha = received.report.sha256
@@ -131,9 +133,6 @@ class _Relay:
         """Makes sure that the file is still ours: a late worker must not take back what its successor puts."""
         with self.desk.ledger.write() as tx:
             leases.keep(tx, lease)
-
-    def _open(self) -> AbstractContextManager[Iterator[bytes]]:
-        return self.source.open(self.seen.name)
 
     def _may_be_called(self) -> bool:
         """Whether the store is not being left alone after failures."""
@@ -280,8 +279,8 @@ class _Sink:
         """The same file, its bytes also going into the upload the first time it is read."""
 
         @contextmanager
-        def opened() -> Iterator[Iterator[bytes]]:
-            with open_file() as chunks:
+        def opened(spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
+            with open_file(spans) as chunks:
                 if self._fresh:
                     self._fresh = False
                     yield self._pass_on(chunks)

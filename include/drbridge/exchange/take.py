@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row
@@ -55,7 +56,7 @@ def take(desk: Desk, flow_name: str, file_name: str) -> TakeResult:
         with working_on(desk, f"take {flow.source}/{file_name}") as lease:
             if lease is None:
                 return TakeResult(file_name, "busy", f"another worker is taking {file_name}")
-            received = read_file(desk, flow, seen, store, lambda: store.open(file_name), lease)
+            received = read_file(desk, flow, seen, store, partial(store.open, file_name), lease)
             return _written_down(desk, received)
     finally:
         store.close()

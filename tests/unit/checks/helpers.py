@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ import polars as pl
 
 from drbridge.checks import CheckedBlock, FileCheck, FileReport, Limits
 from drbridge.contracts import CONTRACTS, Contract
+from drbridge.spans import OpenFile, Spans
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 
@@ -46,10 +47,11 @@ class Checked:
         return self.report.refusal.code if self.report.refusal else ""
 
 
-def opener(data: bytes, chunk: int) -> Callable[[], AbstractContextManager[Iterator[bytes]]]:
+def opener(data: bytes, chunk: int) -> OpenFile:
     @contextmanager
-    def open_file() -> Iterator[Iterator[bytes]]:
-        yield (data[at : at + chunk] for at in range(0, len(data), chunk))
+    def open_file(spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
+        wanted = [(0, len(data))] if spans is None else spans
+        yield (data[at : min(at + chunk, end)] for start, end in wanted for at in range(start, end, chunk))
 
     return open_file
 
@@ -62,10 +64,10 @@ def check(
     opened = 0
     give = opener(data, chunk)
 
-    def counting() -> AbstractContextManager[Iterator[bytes]]:
+    def counting(spans: Spans | None = None) -> AbstractContextManager[Iterator[bytes]]:
         nonlocal opened
         opened += 1
-        return give()
+        return give(spans)
 
     run = FileCheck(contract, workdir=workdir, now=NOW, delimiter=delimiter, limits=limits or Limits())
     blocks = list(run.blocks(counting))

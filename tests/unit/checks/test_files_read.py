@@ -16,6 +16,7 @@ import pytest
 from drbridge.checks import FileCheck, Limits
 from drbridge.contracts import CONTRACTS
 from drbridge.errors import Misconfigured, Unreachable, Unstable
+from drbridge.spans import Spans
 from tests.unit.checks.helpers import NOW, check, opener
 from tests.unit.good_rows import GOOD, csv_of
 
@@ -196,7 +197,7 @@ def test_rejects_show_each_refused_row_as_it_came(tmp_path: Path) -> None:
 
 def test_a_failing_source_is_the_callers_business(tmp_path: Path) -> None:
     @contextmanager
-    def open_file() -> Iterator[Iterator[bytes]]:
+    def open_file(_spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
         def chunks() -> Iterator[bytes]:
             yield THREE
             raise Unreachable("the line was cut")
@@ -213,7 +214,7 @@ def test_a_source_that_changes_before_its_conflicts_are_shown_is_unstable(tmp_pa
     contents = iter([data, data.replace(b"9001", b"9002")])
     run = FileCheck(CONTRACTS["event_outcome"], workdir=tmp_path, now=NOW)
     with pytest.raises(Unstable):
-        list(run.blocks(lambda: opener(next(contents), 100)()))
+        list(run.blocks(lambda spans=None: opener(next(contents), 100)(spans)))
 
 
 def test_nothing_is_left_in_the_work_folder_but_the_report(tmp_path: Path) -> None:

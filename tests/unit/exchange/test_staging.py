@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from drbridge.errors import Misconfigured
 from drbridge.exchange.cutting import halves, spans
 from drbridge.exchange.staging import Need, StagedFile, Staging
 from drbridge.systems import DEFAULT_FILE, load
+from tests.unit.checks.helpers import opener
 
 CONTRACT = CONTRACTS["event_outcome"]
 HEADER = (
@@ -33,11 +32,7 @@ def stage(staging: Staging, text: str, need: Need) -> StagedFile:
     run = staging.begin(CONTRACT, need)
     check = FileCheck(CONTRACT, workdir=run.check_folder, now=datetime.now(UTC))
 
-    @contextmanager
-    def opened() -> Iterator[Iterator[bytes]]:
-        yield iter([text.encode()])
-
-    for block in check.blocks(opened):
+    for block in check.blocks(opener(text.encode(), 1 << 16)):
         run.write(block)
     return run.publish(check.report())
 

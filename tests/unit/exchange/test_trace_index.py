@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from drbridge.contracts import CONTRACTS
 from drbridge.exchange import part_index
 from drbridge.exchange.staging import Need, StagedFile, Staging
 from drbridge.exchange.trace_files import lines_naming
+from tests.unit.checks.helpers import opener
 
 CONTRACT = CONTRACTS["event_outcome"]
 NAMES = (
@@ -55,11 +54,7 @@ def stage(folder: Path, data: Rows, block_rows: int = 4) -> StagedFile:
     limits = Limits(block_rows=block_rows)
     check = FileCheck(CONTRACT, workdir=run.check_folder, now=datetime.now(UTC), limits=limits)
 
-    @contextmanager
-    def opened() -> Iterator[Iterator[bytes]]:
-        yield iter([text.getvalue().encode()])
-
-    for block in check.blocks(opened):
+    for block in check.blocks(opener(text.getvalue().encode(), 1 << 16)):
         run.write(block)
     return run.publish(check.report())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from drbridge.checks import FileCheck, FileReport
 from drbridge.contracts import CONTRACTS
 from drbridge_sandbox.day import Day, make_day
+from tests.unit.checks.helpers import opener
 from tests.unit.sandbox.carrier import accepted
 
 DAY = date(2026, 7, 14)
@@ -24,14 +23,11 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 def checked(path: Path, noun: str, delimiter: str, workdir: Path) -> tuple[FileReport, bytes]:
     """What drbridge says of a file, and the accepted lines as they came."""
-
-    @contextmanager
-    def opened() -> Iterator[Iterator[bytes]]:
-        yield iter([path.read_bytes()])
-
     check = FileCheck(CONTRACTS[noun], workdir=workdir, now=datetime(2026, 7, 16, tzinfo=UTC), delimiter=delimiter)
     lines = {
-        line: raw for block in check.blocks(opened) for line, raw in zip(block.frame["line"], block.raw(), strict=True)
+        line: raw
+        for block in check.blocks(opener(path.read_bytes(), 1 << 16))
+        for line, raw in zip(block.frame["line"], block.raw(), strict=True)
     }
     report = check.report()
     for line in report.excluded["line"]:
