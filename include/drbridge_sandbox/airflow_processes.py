@@ -24,6 +24,7 @@ from drbridge_sandbox.children import DidNotStart, free_ports
 USER = "admin"
 SESSION_FILE = "session"
 CLI_SECONDS = 120.0
+API_SECONDS = 90.0  # on SQLite an answer may wait for the write lock, up to the 60 s below
 
 
 def settings(home: Path, port: int) -> dict[str, str]:
@@ -223,7 +224,7 @@ class AirflowProcesses:
             self.url + path, data, {"Content-Type": "application/json", **(headers or {})}, method=method
         )
         try:
-            with urllib.request.urlopen(asked, timeout=30) as reply:  # noqa: S310
+            with urllib.request.urlopen(asked, timeout=API_SECONDS) as reply:  # noqa: S310
                 text = reply.read()
         except urllib.error.HTTPError as error:
             raise ValueError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from error
