@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 Span = tuple[int, int]
 Spans = Sequence[Span]
@@ -20,6 +20,15 @@ class OpenFile(Protocol):
 def size_of(spans: Spans) -> int:
     """How many bytes they hold together."""
     return sum(end - start for start, end in spans)
+
+
+def read_some(file: BinaryIO, spans: Spans, most: int) -> Iterator[bytes]:
+    """The bytes of some spans of a file on disk, so many at once at most; fewer come where it ends before."""
+    for start, end in spans:
+        file.seek(start)
+        while start < end and (chunk := file.read(min(most, end - start))):
+            yield chunk
+            start += len(chunk)
 
 
 def placed(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

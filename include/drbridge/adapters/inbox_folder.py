@@ -13,7 +13,7 @@ from typing import BinaryIO
 from drbridge.adapters.names import HIDDEN_PREFIX, check_name, from_bytes, hidden_name, is_file_name, to_bytes
 from drbridge.errors import Misconfigured, Unreachable, Unstable
 from drbridge.ports import AlreadyThere, Entry, UploadNote
-from drbridge.spans import Spans, size_of
+from drbridge.spans import Spans, read_some, size_of
 
 CHUNK_BYTES = 1 << 20
 END_BYTES = 64 << 10
@@ -65,21 +65,19 @@ class InboxFolder:
     def _checked(self, file: BinaryIO, name: str, spans: Spans | None) -> Iterator[bytes]:
         before, count = self._entry(name, os.fstat(file.fileno())), 0
         wanted = [(0, before.size)] if spans is None else spans
-        for start, end in wanted:
-            file.seek(start)
-            while start < end and (chunk := self._read(file, name, min(CHUNK_BYTES, end - start))):
-                start += len(chunk)
-                count += len(chunk)
-                yield chunk
+        chunks = read_some(file, wanted, CHUNK_BYTES)
+        while chunk := self._next(chunks, name):
+            count += len(chunk)
+            yield chunk
         if count != size_of(wanted) or self.stat(name) != before:
             raise Unstable(
                 f"{name} changed while it was read", detail=f"{before.size} bytes before, {count} came",
                 fix="nothing: it is read again when it is quiet",
             )  # fmt: skip
 
-    def _read(self, file: BinaryIO, name: str, most: int) -> bytes:
+    def _next(self, chunks: Iterator[bytes], name: str) -> bytes:
         with self._told(f"read {name}"):
-            return file.read(most)
+            return next(chunks, b"")
 
     @contextmanager
     def upload(self, name: str, size: int | None = None, note: UploadNote | None = None) -> Iterator[InboxUpload]:

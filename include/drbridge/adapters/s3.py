@@ -129,7 +129,7 @@ class S3Store:
         """Reads ahead in ranges that all must be of the same version, and looks once more at the end."""
         offsets = iter(sorted({
             each for start, end in spans
-            for each in range(start - start % CHUNK_BYTES, min(end, before.size), CHUNK_BYTES)
+            for each in range(start - start % CHUNK_BYTES, end, CHUNK_BYTES)
         }))  # fmt: skip
         ahead: deque[tuple[int, int, Future[bytes]]] = deque()
         while True:

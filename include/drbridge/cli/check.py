@@ -27,7 +27,7 @@ from typer.core import TyperCommand
 from drbridge.checks import FileCheck, FileReport, Limits
 from drbridge.contracts import CONTRACTS, Contract, Problem
 from drbridge.errors import DrBridgeError
-from drbridge.spans import OpenFile, Spans
+from drbridge.spans import OpenFile, Spans, read_some
 from drbridge.systems import load
 
 EXIT_CODES = {"accepted": 0, "accepted_with_rejects": 1, "refused": 2}
@@ -161,17 +161,12 @@ def _opener(file: Path, on_read: Callable[[int], None]) -> OpenFile:
     @contextmanager
     def open_file(spans: Spans | None = None) -> Iterator[Iterator[bytes]]:
         with file.open("rb") as source:
-            yield chunks(source) if spans is None else some(source, spans)
+            yield chunks(source) if spans is None else read_some(source, spans, CHUNK)
 
     def chunks(source: BinaryIO) -> Iterator[bytes]:
         while data := source.read(CHUNK):
             on_read(len(data))
             yield data
-
-    def some(source: BinaryIO, spans: Spans) -> Iterator[bytes]:
-        for start, end in spans:
-            source.seek(start)
-            yield source.read(end - start)
 
     return open_file
 
