@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from json import JSONEncoder
 from typing import Protocol
 
 from drbridge.spans import Spans
@@ -159,7 +161,10 @@ class FilePart:
     content_type: str = "text/csv"
 
 
-@dataclass(frozen=True, slots=True)
+_to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True)
 class Call:
     """One request: what goes over the wire, and the key that survives its retries.
 
@@ -177,6 +182,11 @@ class Call:
     @property
     def is_read(self) -> bool:
         return self.method == "GET"
+
+    @cached_property
+    def content(self) -> bytes:
+        """Its JSON as it goes over the wire."""
+        return _to_json(self.json).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from drbridge.adapters import s3, s3_upload, sftp
 from drbridge.checks import file_check, unpack
 from drbridge.checks.keys import NOTHING_EXCLUDED, Keys
 from drbridge.contracts import intervals
-from drbridge.exchange import receive, relay, sender, take, waiting
+from drbridge.exchange import receive, relay, requests, sender, take, waiting
 from drbridge.exchange.operation import Operation
 from drbridge.exchange.receive import Received
 from drbridge.exchange.work import Work
@@ -229,7 +229,7 @@ SAFEGUARDS: dict[str, tuple[str, TakeOut]] = {
     ),
     "a reservation waits for its stage": (
         f"{_HERE}rows.py::test_an_outcome_that_comes_before_its_reservation_and_stage_goes_and_they_go_after_it",
-        _set(sender, "waits_for_stage", lambda *_: False),
+        _set(requests, "waits_for_stage", lambda *_: False),
     ),
     "what is known is not read again": (
         f"{_HERE}again.py::test_a_cleared_run_sends_nothing_of_what_is_settled",

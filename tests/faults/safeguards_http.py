@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from drbridge.adapters import http, http_auth
 from drbridge.adapters.http import HttpTarget
 from drbridge.adapters.http_auth import ClientCredentials
-from drbridge.exchange import operation, operations, outcomes, sender
+from drbridge.exchange import operation, operations, outcomes, requests, sender
 from drbridge.exchange.operation import Answer, Operation
 from drbridge.exchange.requests import Requests
 from drbridge.exchange.sender import Sender
@@ -223,9 +223,9 @@ SAFEGUARDS = (
     Safeguard("what is in doubt is asked about", "target that forgot its keys, policy query",
               _put(sender, "judge_asked", lambda *_: None)),
     Safeguard("what cannot be built stops no other", "poison record among a thousand",
-              _put(Sender, "_build", lambda self, claim: self.requests.build(claim))),
+              _put(Requests, "_tried", Requests.build)),
     Safeguard("a list of devices waits for its stage, but not for ever", "outcome before its reservation",
-              _put(sender, "waits_for_stage", lambda *_: True)),
+              _put(requests, "waits_for_stage", lambda *_: True)),
     Safeguard("a request that is final already is done", "contradictory acknowledgements: yes after no, twice",
               _NOT_DONE),
     Safeguard("a request that is final already is done", "contradictory acknowledgements at once", _NOT_DONE),

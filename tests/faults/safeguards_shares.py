@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +15,9 @@ from drbridge.exchange.crew import Crew
 from drbridge.exchange.desk import Desk
 from drbridge.ledger import leases, parcels, queue
 from drbridge.ledger.leases import Lease
-from drbridge.ledger.parcels import Claim, Settled, Span
+from drbridge.ledger.parcels import Claim, Outcome, Settled, Span
 from drbridge.ledger.tables import parcels as table
+from drbridge.ports import Call, RestTarget
 
 Patch = pytest.MonkeyPatch
 
@@ -109,10 +112,31 @@ def hands(patch: Patch) -> None:
     """Whatever is taken in hand goes at once."""
     make = Crew.__init__
 
-    def without_end(crew: Crew, carry: Any, hands: int, ahead: int) -> None:
-        make(crew, carry, 1_000 * hands, ahead)
+    def without_end(crew: Crew, carry: Any, hands: int, *more: int) -> None:
+        make(crew, carry, 1_000 * hands, *more)
 
     patch.setattr(Crew, "__init__", without_end)
+
+
+def width_of_the_wire(patch: Patch) -> None:
+    """Whatever is built goes at once."""
+    make = sender.Sender.__init__
+
+    def wide(self: sender.Sender, *given: Any) -> None:
+        make(self, *given)
+        self.wire = asyncio.Semaphore(1_000)
+
+    patch.setattr(sender.Sender, "__init__", wide)
+
+
+def built_and_kept_back(patch: Patch) -> None:
+    """What was built goes, though its target was seen in trouble since."""
+    real = sender.Sender._outcome
+
+    async def outcome(self: sender.Sender, target: RestTarget, claim: Claim, call: Call) -> Outcome:
+        return await real(self, target, replace(claim, at=float("inf")), call)
+
+    patch.setattr(sender.Sender, "_outcome", outcome)
 
 
 def landed_first(patch: Patch) -> None:
@@ -152,6 +176,9 @@ _TESTS: dict[Callable[[Patch], None], str] = {
     "test_what_is_being_claimed_while_a_window_is_named_keeps_out_of_it",
     beginning: "tests/flows/test_trouble.py::test_a_file_held_for_its_bad_beginning_goes_on_when_a_person_says_so",
     hands: f"{_CREW}::test_hands_are_never_exceeded_and_the_oldest_goes_first",
+    width_of_the_wire: f"{_SHARES}::"
+    "test_chunks_are_built_while_those_before_are_on_the_wire_and_no_more_go_at_once_than_agreed",
+    built_and_kept_back: "tests/faults/test_storms.py::test_what_was_built_ahead_keeps_out_of_the_window",
     landed_first: f"{_CREW}::test_error_of_one_ends_all_and_what_had_landed_before_is_told_first",
     own_run: f"{_BRICKS}::test_sender_that_met_one_of_its_own_run_leaves_no_verdict_to_another",
 }

@@ -86,6 +86,18 @@ def test_rows_of_a_file_keep_out_of_the_window_too(desk: Desk, box: Sandbox) -> 
     assert changed_once(far, "event_outcome") == len(nics)
 
 
+def test_what_was_built_ahead_keeps_out_of_the_window(desk: Desk, box: Sandbox) -> None:
+    """Two are on the wire, the next two are built and wait for it, when one is told to come later."""
+    desk, far = with_endpoint(desk, "dacs_event_outcome", rows=2, in_flight=2), box.far("dacs")
+    nics = take_outcomes(desk, box, 60)
+    far.fault("slow", milliseconds=100, times=30)
+    far.fault("status", status=429, retry_after=WINDOW, after=15, times=9)
+    send(desk, OUTCOME_FLOW, Work())
+    assert 1 <= in_the_window(far) <= 2
+    until_all_is_settled(desk, OUTCOME_FLOW)
+    assert changed_once(far, "event_outcome") == len(nics)
+
+
 def test_what_is_being_claimed_while_a_window_is_named_keeps_out_of_it(
     desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,18 +11,22 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
+from drbridge.adapters.http import HttpTarget
 from drbridge.errors import Misconfigured
 from drbridge.exchange import cutting, lanes, sender
 from drbridge.exchange.desk import Desk
+from drbridge.exchange.requests import Requests
 from drbridge.exchange.send import lineup_of, send
 from drbridge.exchange.take import take
 from drbridge.exchange.tally import SendResult
 from drbridge.exchange.work import Work
 from drbridge.ledger import targets
 from drbridge.ledger.database import Ledger
+from drbridge.ledger.parcels import Claim
 from drbridge.ledger.schema import upgrade
 from drbridge.ledger.states import ParcelState
 from drbridge.ledger.tables import deliveries, leases, metadata, parcels
+from drbridge.ports import Call, Reply
 from drbridge.settings import Target
 from drbridge_sandbox.sandbox import Sandbox
 from tests.faults.sending import changed_once, free_the_lanes, states, take_outcomes
@@ -216,6 +220,36 @@ def test_what_is_in_hand_and_never_went_is_given_back_when_the_sender_stops(desk
         send(desk, OUTCOME_FLOW, Work())
     assert box.far("dacs").calls() <= 9 + 2 * 2, "what was on the wire, and what was being claimed at that moment"
     assert states(desk) == {"ACKED": 9, "PENDING": ROWS - 9}
+
+
+def test_chunks_are_built_while_those_before_are_on_the_wire_and_no_more_go_at_once_than_agreed(
+    desk: Desk, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = with_endpoint(desk, ENDPOINT, rows=2, in_flight=2)
+    take_outcomes(desk, box, ROWS)
+    box.far("dacs").fault("slow", milliseconds=100, times=CHUNKS)
+    call, build = HttpTarget.call, Requests.build
+    on_wire, most, beside = 0, 0, list[int]()
+
+    async def calls(target: HttpTarget, given: Call) -> Reply:
+        nonlocal on_wire, most
+        on_wire += 1
+        most = max(most, on_wire)
+        try:
+            return await call(target, given)
+        finally:
+            on_wire -= 1
+
+    def builds(requests: Requests, claim: Claim) -> Call:
+        beside.append(on_wire)
+        return build(requests, claim)
+
+    monkeypatch.setattr(HttpTarget, "call", calls)
+    monkeypatch.setattr(Requests, "build", builds)
+    send(desk, OUTCOME_FLOW, NOW)
+    assert states(desk) == {"ACKED": CHUNKS}
+    assert (len(beside), most) == (CHUNKS, 2)
+    assert 2 in beside
 
 
 def test_nothing_that_has_a_permit_waits_in_hand(desk: Desk) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from drbridge.errors import Interrupted
 from drbridge.ports import Call, FilePart
-
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,7 @@ def body_of(call: Call) -> Body:
     if call.file is not None:
         return _multipart(call.file)
     if call.json is not None:
-        content = _to_json(call.json).encode()
-        return Body(len(content), {"Content-Type": "application/json"}, content)
+        return Body(len(call.content), {"Content-Type": "application/json"}, call.content)
     return Body(0, {}, None)
 
 

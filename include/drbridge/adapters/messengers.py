@@ -14,7 +14,6 @@ from email.utils import formatdate
 from hashlib import sha256
 
 from drbridge.adapters.http import HttpTarget
-from drbridge.adapters.http_body import body_of
 from drbridge.errors import Misconfigured, Rejected, Unreachable
 from drbridge.exchange.tell import Messenger, Notice
 from drbridge.ports import Call, Connection, JsonValue, Lost, NotSent, Reply
@@ -175,9 +174,7 @@ class Webhook:
         call = Call("POST", path, notice.number, json=json.loads(json.dumps(notice.as_dict())))
         if not connection.password or connection.login:
             return call
-        content = body_of(call).content
-        assert isinstance(content, bytes)
-        signature = hmac.new(connection.password.encode(), content, sha256).hexdigest()
+        signature = hmac.new(connection.password.encode(), call.content, sha256).hexdigest()
         return Call(call.method, path, call.key, call.json, headers={SIGNATURE_HEADER: f"sha256={signature}"})
 
     async def _post(self, call: Call) -> Reply:

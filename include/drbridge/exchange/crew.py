@@ -24,10 +24,14 @@ class Crew:
         carry: sends one and says what came of it.
         hands: how many at once.
         ahead: how many more may be in hand, at most.
+        built: how many of those are given to `carry` all the same, which builds them and waits until the wire is free.
     """
 
-    def __init__(self, carry: Callable[[Claim], Awaitable[Settled]], hands: int, ahead: int) -> None:
+    def __init__(
+        self, carry: Callable[[Claim], Awaitable[Settled]], hands: int, ahead: int, built: int = 0
+    ) -> None:  # fmt: skip
         self._carry, self._hands, self._ahead = carry, hands, ahead
+        self._at_work = hands + min(built, ahead)
         self._waiting = deque[Claim]()
         self._tasks = set[asyncio.Task[None]]()
         self._landed: list[Settled] = []
@@ -57,7 +61,7 @@ class Crew:
         before = len(self._waiting)
         self._waiting.extend(claims)
         self._under_way += len(self._waiting) - before
-        free = self._hands - sum(not task.done() for task in self._tasks)
+        free = self._at_work - sum(not task.done() for task in self._tasks)
         for _ in range(min(len(self._waiting), free)):
             task = asyncio.create_task(self._work())
             self._tasks.add(task)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from threading import Lock
 
 from drbridge.contracts import Message
 from drbridge.exchange.acks import acknowledgement, what_became
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.envelopes import envelope_of, find_envelope
+from drbridge.exchange.envelopes import envelope_of, find_envelope, waits_for_stage
 from drbridge.exchange.operation import Address, Fields
 from drbridge.exchange.operations import operation_of
+from drbridge.exchange.outcomes import STAGE_IS_MISSING, judge_unbuilt
 from drbridge.exchange.seal import opened
 from drbridge.exchange.staging import StagedFile, view_of
-from drbridge.ledger.parcels import Claim
+from drbridge.ledger.parcels import Claim, Outcome
 from drbridge.ports import Call, FilePart, JsonValue
 from drbridge.systems import Endpoint
 
-READ_AHEAD_ROWS = 20_000
+READ_AHEAD_ROWS = 10_000
 
 _Where = tuple[int, int, int]
 
@@ -38,6 +40,23 @@ class Requests:
             Interrupted: it is not there.
         """
         return self._found(claim.noun, claim.sha256, claim.verdict, claim.file_name)
+
+    async def built(self, claim: Claim) -> Call | Outcome:
+        """The request of a parcel; or, since nothing was sent, an outcome that keeps one from stopping the others."""
+        is_small = claim.sealed or self.operation.shape == "row"
+        call = self._tried(claim) if is_small else await asyncio.to_thread(self._tried, claim)
+        if isinstance(call, Outcome) or not self.operation.enveloped:
+            return call
+        is_early = waits_for_stage(self.desk, claim.file_name, claim.at - claim.opened_at)
+        return STAGE_IS_MISSING if is_early else call
+
+    def _tried(self, claim: Claim) -> Call | Outcome:
+        try:
+            call = self.build(claim)
+            _ = call.content  # made here, not while the wire is held
+            return call
+        except Exception as error:
+            return judge_unbuilt(error, claim)
 
     def build(self, claim: Claim) -> Call:
         """The request of a parcel; called from many threads."""

@@ -15,7 +15,6 @@ from drbridge.exchange.acks import settle
 from drbridge.exchange.crew import Crew
 from drbridge.exchange.cutting import halves
 from drbridge.exchange.desk import Desk
-from drbridge.exchange.envelopes import waits_for_stage
 from drbridge.exchange.lineup import Lineup
 from drbridge.exchange.notices import A_MESSAGE, AN_ANSWER, of_message
 from drbridge.exchange.operation import Operation
@@ -26,13 +25,11 @@ from drbridge.exchange.outcomes import (
     LONGEST_WAIT_SECONDS,
     NEXT_STEP,
     NOT_BUILT,
-    STAGE_IS_MISSING,
     is_trouble,
     judge,
     judge_asked,
     judge_failure,
     judge_health,
-    judge_unbuilt,
 )
 from drbridge.exchange.requests import Requests
 from drbridge.exchange.scrub import scrubbed
@@ -51,6 +48,7 @@ KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer th
 LOOK_AGAIN_SECONDS = 0.3
 LEASE_IS_FRESH_SECONDS = 1.0
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
+CHUNKS_BUILT_AHEAD = 2  # building takes about as long as the wire takes for an eighth of them
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
 
@@ -68,7 +66,7 @@ class Sender:
         self.stop = self.waiting = ""
         self.last: Claim | None = None
         self.next_permit_seconds, self.is_healthy = 0.0, False
-        self.looking = asyncio.Lock()
+        self.looking, self.wire = asyncio.Lock(), asyncio.Semaphore(endpoint.in_flight)
         self.success_noted = float("-inf")
         self.began = self.busy_at = desk.clock.monotonic()
         self.newest_claim = self.troubled = self.failure_counted = float("-inf")  # by the database's clock
@@ -81,7 +79,8 @@ class Sender:
     async def run(self) -> SendResult:
         """Sends until nothing of the lane may go now."""
         target = self.desk.outside.target(self.endpoint.connection)
-        crew = Crew(partial(self._carry, target), self.endpoint.in_flight, self.lineup.ahead)
+        built_ahead = CHUNKS_BUILT_AHEAD if self.operation.shape == "chunk" else 0
+        crew = Crew(partial(self._carry, target), self.endpoint.in_flight, self.lineup.ahead, built_ahead)
         try:
             while True:
                 claims = await asyncio.to_thread(self._turn, crew.collect(), crew.room(not self._begins), crew.is_busy)
@@ -297,10 +296,12 @@ class Sender:
 
         What was claimed before the target was seen in trouble, or its file was held, goes back: the ledger decides.
         """
-        started = self.desk.clock.monotonic()
-        outcome = KEPT_BACK if claim.at <= self.troubled else await self._outcome(target, claim)
-        if is_trouble(outcome):
-            self._keep_back()
+        call = KEPT_BACK if claim.at <= self.troubled else await self.requests.built(claim)
+        async with self.wire:
+            started = self.desk.clock.monotonic()
+            outcome = call if isinstance(call, Outcome) else await self._outcome(target, claim, call)
+            if is_trouble(outcome):
+                self._keep_back()
         if claim.in_doubt and outcome.state is ParcelState.PENDING:
             outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
@@ -309,13 +310,9 @@ class Sender:
         """What was claimed so far and waits for the wire goes back."""
         self.troubled = self.newest_claim
 
-    async def _outcome(self, target: RestTarget, claim: Claim) -> Outcome:
-        is_small = claim.sealed or self.operation.shape == "row"
-        call = self._build(claim) if is_small else await asyncio.to_thread(self._build, claim)
-        if isinstance(call, Outcome):
-            return call
-        if self.operation.enveloped and waits_for_stage(self.desk, claim.file_name, claim.at - claim.opened_at):
-            return STAGE_IS_MISSING
+    async def _outcome(self, target: RestTarget, claim: Claim, call: Call) -> Outcome:
+        if claim.at <= self.troubled:
+            return KEPT_BACK
         if await self._lease_is_short():
             return LEASE_IS_SHORT
         try:
@@ -374,13 +371,6 @@ class Sender:
             raise NotSent(str(error)) from None
         self.is_healthy = 200 <= reply.status < 300
         return None if self.is_healthy else judge_health(reply, claim, self.desk.clock.now())
-
-    def _build(self, claim: Claim) -> Call | Outcome:
-        """The request; or, since nothing was sent, an outcome that keeps one bad parcel from stopping the others."""
-        try:
-            return self.requests.build(claim)
-        except Exception as error:
-            return judge_unbuilt(error, claim)
 
     def _result(self) -> SendResult:
         with self.desk.ledger.read() as tx:

@@ -1,6 +1,6 @@
 """Staging: what was taken in, kept as Parquet until it is delivered and for as long as it may be asked for again.
 
-    <root>/<noun>/<sha256>/<verdict>/00000.parquet ...   one part per 4 MiB block, never changed
+    <root>/<noun>/<sha256>/<verdict>/00000.parquet ...   one part per block of the check, never changed
                                      00000.ids.parquet   the ids in it, sorted, so that few parts are read to find one
                                      excluded.parquet    rows that the end showed to be duplicates or contradictory
                                      superseded-*        rows that a newer file had settled, per destination and sending

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-CALLS = {
-    "write": ("write", "pwrite64"),
-    "send": ("sendto", "sendmsg"),
-    "receive": ("recvfrom", "recvmsg"),
-    "fsync": ("fsync", "fdatasync"),
-}
+KINDS = ("write", "send", "receive", "fsync")
 """What is counted, by the word that the proof's table has for it."""
-KIND_OF = {call: kind for kind, calls in CALLS.items() for call in calls}
+_ON_FILES = {"write": "write", "pwrite64": "write", "fsync": "fsync", "fdatasync": "fsync"}
+_ON_SOCKETS = {
+    "write": "send", "writev": "send", "sendto": "send", "sendmsg": "send",
+    "read": "receive", "recvfrom": "receive", "recvmsg": "receive",
+}  # fmt: skip
+SOCKET = "socket:"
 MISSING = "strace is not installed here"
-_CALL = re.compile(r"^(\d+) +(\w+)\(")
+_CALL = re.compile(r"^(\d+) +(\w+)\(\d+<([^>]*)>")
 
 
 def is_installed() -> bool:
@@ -29,8 +28,8 @@ def is_installed() -> bool:
 @contextmanager
 def holding(pid: int, log: Path, *options: str) -> Iterator[None]:
     """Traces a process and its threads, from now until they have ended; each call is counted from here."""
-    traced = f"trace={','.join(KIND_OF)}"
-    command = ["strace", "-f", "-p", str(pid), "-o", str(log), "-e", traced, "-e", "signal=none", *options]
+    traced = f"trace={','.join({**_ON_FILES, **_ON_SOCKETS})}"
+    command = ["strace", "-f", "-y", "-p", str(pid), "-o", str(log), "-e", traced, "-e", "signal=none", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
@@ -47,11 +46,16 @@ def kill_at(call: str, number: int) -> tuple[str, str]:
     return "-e", f"inject={call}:signal=SIGKILL:when={number}"
 
 
-def counted(log: Path) -> dict[str, int]:
-    """How often the busiest thread made each call."""
-    made = Counter(found.groups() for line in log.read_text().splitlines() if (found := _CALL.match(line)))
-    most: dict[str, int] = {}
-    for (_, call), count in made.items():
-        if call in KIND_OF:
-            most[call] = max(most.get(call, 0), count)
-    return most
+def made(log: Path) -> dict[str, list[str]]:
+    """Of the busiest thread for each call: of what kind each of its calls was, empty for one that is of none.
+
+    A client may write to a socket as to a file; what is at the other end of the descriptor tells them apart.
+    """
+    threads: dict[tuple[str, str], list[str]] = {}
+    for thread, call, what in (found.groups() for line in log.read_text().splitlines() if (found := _CALL.match(line))):
+        kinds = _ON_SOCKETS if what.startswith(SOCKET) else _ON_FILES if what.startswith("/") else {}
+        threads.setdefault((thread, call), []).append(kinds.get(call, ""))
+    busiest: dict[str, list[str]] = {}
+    for (_, call), kinds_of_it in threads.items():
+        busiest[call] = max(busiest.get(call, []), kinds_of_it, key=len)
+    return busiest

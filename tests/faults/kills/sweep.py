@@ -64,11 +64,12 @@ ROUTES = (
 
 @dataclass(frozen=True)
 class Kill:
-    """Right before which call of one step the process dies."""
+    """Right before which call of one step the process dies, and of what kind that is."""
 
     step: str
     call: str
     number: int
+    kind: str
 
     def __str__(self) -> str:
         return f"killed in {self.step} before {self.call} {self.number}"
@@ -91,25 +92,22 @@ class Range:
             )  # fmt: skip
 
     @cached_property
-    def calls(self) -> dict[tuple[str, str], int]:
-        """How many calls of each kind the steps make."""
-        return {
-            (step, call): count
+    def calls(self) -> list[Kill]:
+        """What a process can be killed before: every call of each kind that the steps make."""
+        return [
+            Kill(step, call, number, kind)
             for step in self.route.steps
-            for call, count in sorted(self._counted(step).items())
-        }  # fmt: skip
+            for call, kinds in sorted(self._made(step).items())
+            for number, kind in enumerate(kinds, 1)
+            if kind
+        ]  # fmt: skip
 
-    def _counted(self, step: str) -> dict[str, int]:
+    def _made(self, step: str) -> dict[str, list[str]]:
         desk = self.road.desk()
         errand = self._errand(desk, step, until=self.route.after(step))
         _Process(errand, self.folder / "calls").run()
         desk.ledger.close()
-        return strace.counted(self.folder / "calls")
-
-    def kills(self, every: int) -> list[Kill]:
-        """Every n-th call, over all of them in order."""
-        each = [Kill(step, call, number) for (step, call), most in self.calls.items() for number in range(1, most + 1)]
-        return each[::every]
+        return strace.made(self.folder / "calls")
 
     def shoot(self, kill: Kill) -> Ended | None:
         """Kills one delivery, and has it finished by others; None when the process lived to its end."""
@@ -214,19 +212,16 @@ def shoot_part(number: int, every: int) -> list[Shots]:
 
 def shots(where: Range, every: int, part: int = 0, parts: int = PROCESSES) -> Shots:
     """Makes every n-th kill of a route that is this part's."""
-    made = [(kill, where.shoot(kill)) for kill in where.kills(every)[part::parts]]
-    ends = [(strace.KIND_OF[kill.call], ended) for kill, ended in made if ended is not None]
+    made = [(kill, where.shoot(kill)) for kill in where.calls[::every][part::parts]]
+    ends = [(kill.kind, ended) for kill, ended in made if ended is not None]
     told = [f"{where.route}, {kill}: {ended.why}" for kill, ended in made if ended and ended.why]
-    calls = Counter[str]()
-    for (_, call), count in where.calls.items():
-        calls[strace.KIND_OF[call]] += count
-    return Shots(calls, ends, told)
+    return Shots(Counter(kill.kind for kill in where.calls), ends, told)
 
 
 def _lines(route: Route, parts: Sequence[Shots], say: Callable[[str], None]) -> Iterator[Line]:
     for what in (what for part in parts for what in part.told):
         say(what)
-    for kind in strace.CALLS:
+    for kind in strace.KINDS:
         ends = [ended for part in parts for its_kind, ended in part.ends if its_kind == kind]
         note = f"of {max(part.calls[kind] for part in parts)} calls"
         yield line_of("kills", f"SIGKILL before {kind}: {route}", ends, note)

@@ -159,6 +159,20 @@ def test_nothing_is_claimed_ahead_where_what_never_went_would_be_a_persons_work(
     played(story)
 
 
+def test_what_is_built_ahead_is_given_on_before_its_turn_unless_nothing_may_be_in_hand() -> None:
+    async def story() -> None:
+        for ahead, begun in ((MANY, [0, 1, 2, 3]), (1, [0, 1, 2]), (0, [0, 1])):
+            wire = Wire()
+            crew = Crew(wire.carry, hands=2, ahead=ahead, built=2)
+            assert crew.room(far=False) == 2
+            crew.take(claims(*range(6)))
+            await rest()
+            assert wire.begun == begun
+            await crew.end()
+
+    played(story)
+
+
 def test_error_of_one_ends_all_and_what_had_landed_before_is_told_first() -> None:
     async def story() -> None:
         wire = Wire()
