@@ -34,6 +34,7 @@ def test_calls_are_counted_by_the_busiest_thread_and_told_apart_by_what_they_spe
     (tmp_path / "log").write_text(
         "71 pwrite64(3</a/ledger.db-wal>, ..., 24, 0) = 24\n71 read(5<socket:[77]>,  <unfinished ...>\n"
         "72 read(6</a/file>, ...) = 1\n71 <... read resumed>...) = 7\n71 read(3</a/file>, ...) = 1\n"
+        "72 read(6</a/file>, ...) = 1\n72 read(6</a/file>, ...) = 1\n"
         "71 write(5<socket:[77]>, ...) = 1\n71 write(3</a/file>, ...) = 1\n71 write(8<anon_inode:[eventfd]>, ...) = 8\n"
         "71 futex(0x1) = 0\n71 +++ exited with 0 +++\n"
     )

@@ -48,7 +48,7 @@ KEEP_LEASE_EVERY_SECONDS = 15.0  # a large file may be on the wire for longer th
 LOOK_AGAIN_SECONDS = 0.3
 LEASE_IS_FRESH_SECONDS = 1.0
 NOTE_SUCCESS_EVERY_SECONDS = 1.0
-CHUNKS_BUILT_AHEAD = 2  # building takes about as long as the wire takes for an eighth of them
+CHUNKS_BUILT_AHEAD = 2  # one keeps the wire full, the other helps when building takes longer than usual
 CHUNKS_BEFORE_HOLDING = 3
 ROWS_BEFORE_HOLDING = 50
 

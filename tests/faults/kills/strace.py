@@ -49,6 +49,8 @@ def kill_at(call: str, number: int) -> tuple[str, str]:
 def made(log: Path) -> dict[str, list[str]]:
     """Of the busiest thread for each call: of what kind each of its calls was, empty for one that is of none.
 
+    Those of no kind (a file is read, a thread is woken) do not make it busy, but count: strace numbers them too.
+
     A client may write to a socket as to a file; what is at the other end of the descriptor tells them apart.
     """
     threads: dict[tuple[str, str], list[str]] = {}
@@ -57,5 +59,5 @@ def made(log: Path) -> dict[str, list[str]]:
         threads.setdefault((thread, call), []).append(kinds.get(call, ""))
     busiest: dict[str, list[str]] = {}
     for (_, call), kinds_of_it in threads.items():
-        busiest[call] = max(busiest.get(call, []), kinds_of_it, key=len)
+        busiest[call] = max(busiest.get(call, []), kinds_of_it, key=lambda each: (sum(map(bool, each)), len(each)))
     return busiest
