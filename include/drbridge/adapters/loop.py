@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
-
-import uvloop
 
 T = TypeVar("T")
 
@@ -15,8 +13,8 @@ T = TypeVar("T")
 class LoopThread:
     """Runs coroutines on a private thread; `close` ends it and whatever still runs there."""
 
-    def __init__(self, name: str) -> None:
-        self.loop = uvloop.new_event_loop()
+    def __init__(self, name: str, new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop) -> None:
+        self.loop = new_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 

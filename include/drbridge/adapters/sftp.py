@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 import asyncssh
+import uvloop
 from asyncssh.sftp import SFTPAttrs, SFTPClient, SFTPClientFile, SFTPName, SFTPNoSuchFile, SFTPNoSuchPath
 
 from drbridge.adapters.loop import LoopThread
@@ -244,7 +245,7 @@ class SftpStore:
 
     def _loop(self) -> LoopThread:
         if self._runner is None:
-            self._runner = LoopThread(f"sftp {self._connection.conn_id}")
+            self._runner = LoopThread(f"sftp {self._connection.conn_id}", uvloop.new_event_loop)
         return self._runner
 
     def _run(self, coroutine: Coroutine[Any, Any, T], doing: str) -> T:
