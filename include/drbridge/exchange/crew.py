@@ -27,9 +27,7 @@ class Crew:
         built: how many of those are given to `carry` all the same, which builds them and waits until the wire is free.
     """
 
-    def __init__(
-        self, carry: Callable[[Claim], Awaitable[Settled]], hands: int, ahead: int, built: int = 0
-    ) -> None:  # fmt: skip
+    def __init__(self, carry: Callable[[Claim], Awaitable[Settled]], hands: int, ahead: int, built: int = 0) -> None:
         self._carry, self._hands, self._ahead = carry, hands, ahead
         self._at_work = hands + min(built, ahead)
         self._waiting = deque[Claim]()
