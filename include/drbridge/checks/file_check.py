@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from drbridge.checks.examine import Examined, examine
 from drbridge.checks.hashed import Hashed
 from drbridge.checks.header import judge_header
 from drbridge.checks.keys import NOTHING_EXCLUDED, Hashes, Keys
 from drbridge.checks.overlaps import Overlaps
 from drbridge.checks.recall import Places, changed, rows_on
 from drbridge.checks.report import FileReport, Limits
-from drbridge.checks.rows import Judged, Layout, judge, lines_of
+from drbridge.checks.rows import Layout, judge, lines_of
 from drbridge.checks.split import Records
 from drbridge.checks.spool import Reject, Spool
 from drbridge.checks.text import Stretch, stretches
@@ -124,10 +125,10 @@ class FileCheck:
 
     def _accepted_blocks(self, chunks: Iterator[bytes]) -> Iterator[CheckedBlock]:
         with ThreadPoolExecutor(JUDGES) as worker:
-            for stretch, judged in self._judged(self._stretches(chunks), worker):
-                self._rows += len(stretch.records)
-                cut_off = None if stretch.ends_with_line else self._cut_off(stretch, judged)
-                yield from self._note(stretch, judged)
+            for found in self._examined(self._stretches(chunks), worker):
+                self._rows += len(found.stretch.records)
+                cut_off = None if found.stretch.ends_with_line else self._cut_off(found)
+                yield from self._note(found)
                 if cut_off is not None:
                     raise cut_off
         if self._refusal is None and not self._rows and self.contract.empty_is_refused:
@@ -135,21 +136,21 @@ class FileCheck:
                 "The file has a header and no rows", fix="have it sent again with its rows", code="no_rows", line=1
             )
 
-    def _judged(self, given: Iterator[Stretch], worker: ThreadPoolExecutor) -> Iterator[tuple[Stretch, Judged]]:
-        """Each stretch with its rows judged; while one is, the next is read."""
+    def _examined(self, given: Iterator[Stretch], worker: ThreadPoolExecutor) -> Iterator[Examined]:
+        """What each stretch tells; while some are examined, the next is read."""
         header = next(given, None)
         if header is None:
             return
         self._take_header(header)
         names = self.contract.names_within(self._columns)
         self._layout = Layout(self.contract, names, self._delimiter, self._now)
-        waiting = deque[tuple[Stretch, Future[Judged]]]()
+        waiting = deque[Future[Examined]]()
         for stretch in given:
-            waiting.append((stretch, worker.submit(judge, stretch.records, self._layout, stretch.first_line)))
+            waiting.append(worker.submit(examine, stretch, self._layout, self._keys, self._periods))
             if len(waiting) >= JUDGES:
-                yield _first_of(waiting)
+                yield waiting.popleft().result()
         while waiting:
-            yield _first_of(waiting)
+            yield waiting.popleft().result()
 
     def _stretches(self, chunks: Iterator[bytes]) -> Iterator[Stretch]:
         """The stretches up to the end, or to where the file is refused."""
@@ -167,44 +168,38 @@ class FileCheck:
         if refusal is not None:
             raise refusal
 
-    def _cut_off(self, stretch: Stretch, judged: Judged) -> BadInput | None:
+    def _cut_off(self, found: Examined) -> BadInput | None:
         """A last line without line end is only believed when it is whole; its own problem gives way to the file's."""
-        records, last = stretch.records, len(stretch.records) - 1
+        records, last = found.stretch.records, len(found.stretch.records) - 1
         taken = take_apart(records.data, int(records.starts[last]), self._delimiter.encode())
         count = len(taken.fields) if isinstance(taken, Record) and taken.fields is not None else 0
         if count == len(self._columns):
             return None
-        line = stretch.first_line + int(records.lines[last])
-        _, (problem, *_) = judged.refused.pop()
+        line = found.stretch.first_line + int(records.lines[last])
+        _, (problem, *_) = found.refused.pop()
         return Incomplete(
             f"The last line ({line}) is not complete", problem.text, "have the file sent again, to its end",
             code="cut_off", line=line,
         )  # fmt: skip
 
-    def _note(self, stretch: Stretch, judged: Judged) -> Iterator[CheckedBlock]:
-        records = stretch.records
-        for record, problems in judged.refused:
-            self._problems.add(problems[0], records.row(record).decode())
+    def _note(self, found: Examined) -> Iterator[CheckedBlock]:
+        for record, problems in found.refused:
+            self._problems.add(problems[0], found.stretch.records.row(record).decode())
             for problem in problems[1:]:
                 self._problems.add(problem)
-        self._places.note(stretch)
-        if not judged.accepted.height:
+        self._places.note(found.stretch)
+        if not found.frame.height:
             return
-        numbers = judged.accepted["record"]
-        lines = pl.Series("line", records.lines[numbers.to_numpy()] + stretch.first_line, pl.UInt32)
-        frame = judged.accepted.drop("record").insert_column(0, lines)
-        self._accepted += frame.height
-        rows = self._keys.rows(frame.drop("line"))
-        self._keys.add(frame, rows)
-        if self._periods is not None:
-            self._periods.add(frame, rows)
-        for per, amount in self.contract.sums(frame).items():
+        self._accepted += found.frame.height
+        self._keys.add(found.keys)
+        if self._periods is not None and found.claims is not None:
+            self._periods.add(found.claims)
+        for per, amount in found.sums.items():
             self._sums[per] = self._sums.get(per, Decimal()) + amount
-        for warning in self.contract.warnings_of(frame):
+        for warning in found.warnings:
             self._warnings.add(warning)
-        moment = self.contract.business_at(frame)
-        self._dates = [self.contract.further([*self._dates, moment])] if moment else self._dates
-        yield CheckedBlock(frame, stretch, numbers)
+        self._dates = [self.contract.further([*self._dates, found.moment])] if found.moment else self._dates
+        yield CheckedBlock(found.frame, found.stretch, found.record)
 
     def _finish(self, open_file: OpenFile) -> None:
         self._problems.close()
@@ -286,11 +281,6 @@ class FileCheck:
             _problems=self._problems,
             _warnings=self._warnings,
         )
-
-
-def _first_of(waiting: deque[tuple[Stretch, Future[Judged]]]) -> tuple[Stretch, Judged]:
-    stretch, judged = waiting.popleft()
-    return stretch, judged.result()
 
 
 def _pass_over(chunks: Iterator[bytes]) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from drbridge.checks.overlaps import Overlap
-from drbridge.checks.partitions import Partitions
+from drbridge.checks.partitions import Entries, Partitions, by_partition
 
 PIECE = 200_000
 ENTRY = np.dtype([("high", np.uint64), ("low", np.uint64), ("row", np.uint64), ("line", np.uint32)])
@@ -112,14 +112,22 @@ class Keys:
         """A hash of each row of a frame (the columns of the file): equal rows, equal hashes."""
         return frame.hash_rows(seed=self._seeds[2]).to_numpy()
 
-    def add(self, frame: pl.DataFrame, rows: Hashes) -> None:
-        """Notes the keys of accepted rows (`line` and the columns of the file), and the hashes of the rows."""
+    def entries(self, frame: pl.DataFrame, rows: Hashes) -> Entries:
+        """What is noted of the keys of accepted rows (`line` and the columns of the file).
+
+        Args:
+            rows: their hashes.
+        """
         keys = frame.select(self.key)
         entries = np.empty(frame.height, ENTRY)
         entries["high"] = keys.hash_rows(seed=self._seeds[0]).to_numpy()
         entries["low"] = keys.hash_rows(seed=self._seeds[1]).to_numpy()
         entries["row"] = rows
         entries["line"] = frame["line"].to_numpy()
+        return by_partition(entries)
+
+    def add(self, entries: Entries) -> None:
+        """Keeps what was noted of some rows."""
         self._waiting.write(entries)
 
     def close(self) -> None:

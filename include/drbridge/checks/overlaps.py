@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from drbridge.checks.partitions import Partitions
+from drbridge.checks.partitions import Entries, Partitions, by_partition
 from drbridge.contracts.across import Periods
 
 PIECE = 200_000
@@ -48,8 +48,12 @@ class Overlaps:
         self._seeds = [secrets.randbits(63) for _ in range(2)]
         self._waiting = Partitions(folder)
 
-    def add(self, frame: pl.DataFrame, rows: npt.NDArray[np.uint64]) -> None:
-        """Notes the claims of accepted rows (`line` and the columns of the file), and the hashes of the rows."""
+    def entries(self, frame: pl.DataFrame, rows: npt.NDArray[np.uint64]) -> Entries:
+        """What is noted of the claims of accepted rows (`line` and the columns of the file).
+
+        Args:
+            rows: their hashes.
+        """
         claims = self.periods.claimed(frame)
         things = claims.select(self.periods.of)
         entries = np.empty(claims.height, ENTRY)
@@ -59,6 +63,10 @@ class Overlaps:
             entries[name] = claims[name].to_numpy().astype(np.uint64) ^ FROM_SIGNED
         entries["line"] = lines = claims["line"].to_numpy()
         entries["row"] = rows[np.searchsorted(frame["line"].to_numpy(), lines)]
+        return by_partition(entries)
+
+    def add(self, entries: Entries) -> None:
+        """Keeps what was noted of some rows."""
         self._waiting.write(entries)
 
     def close(self) -> None:

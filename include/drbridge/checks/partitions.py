@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,20 +14,33 @@ import numpy.typing as npt
 PARTITIONS = 64
 
 
+@dataclass(frozen=True)
+class Entries:
+    """Entries sorted by the file they go to; those of file n lie from `bounds[n]` up to `bounds[n + 1]`."""
+
+    rows: npt.NDArray[Any]
+    bounds: npt.NDArray[np.int64]
+
+
+def by_partition(entries: npt.NDArray[Any]) -> Entries:
+    """Shares entries out by their field `high`, a hash of what they are about."""
+    part = (entries["high"] >> np.uint64(58)).astype(np.uint8)
+    bounds = np.concatenate(([0], np.cumsum(np.bincount(part, minlength=PARTITIONS))))
+    return Entries(entries[np.argsort(part, kind="stable")], bounds)
+
+
 class Partitions:
-    """Entries in 64 files, shared out by their field `high`, a hash of what they are about."""
+    """Entries in 64 files, those about one thing in one file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._files: list[IO[bytes]] = []
 
-    def write(self, entries: npt.NDArray[Any]) -> None:
+    def write(self, entries: Entries) -> None:
         """Adds entries, each to the file of what it is about."""
-        part = (entries["high"] >> np.uint64(58)).astype(np.uint8)
-        entries = entries[np.argsort(part, kind="stable")]
-        bounds = np.concatenate(([0], np.cumsum(np.bincount(part, minlength=PARTITIONS))))
+        data, bounds = memoryview(entries.rows.view(np.uint8)), entries.bounds * entries.rows.itemsize
         for number, file in enumerate(self._opened()):
-            file.write(entries[bounds[number] : bounds[number + 1]].tobytes())
+            file.write(data[bounds[number] : bounds[number + 1]])
 
     def _opened(self) -> list[IO[bytes]]:
         if not self._files:

@@ -19,6 +19,7 @@ WIDE_COLUMNS = 64
 FAULTS = {
     "bad_quoting": "a quote is out of place", "lone_carriage_return": "a carriage return without a line feed",
 }  # fmt: skip
+Refused = list[tuple[int, list[Problem]]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Judged:
     """
 
     accepted: pl.DataFrame
-    refused: list[tuple[int, list[Problem]]]
+    refused: Refused
 
 
 def judge(records: Records, layout: Layout, first_line: int) -> Judged:
@@ -64,7 +65,7 @@ def judge(records: Records, layout: Layout, first_line: int) -> Judged:
         first_line: the line of the file on which the block starts.
     """
     frame, good = _at_a_glance(records, layout)
-    taken, refused = dict[int, list[str | None]](), list[tuple[int, list[Problem]]]()
+    taken, refused = dict[int, list[str | None]](), Refused()
     for record in np.flatnonzero(~good).tolist():
         fields, problems = _looked_at(records, record, layout, first_line + int(records.lines[record]))
         if problems:

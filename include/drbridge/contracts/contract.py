@@ -169,11 +169,17 @@ class Contract:
             return None
         value = frame[self.dated.column].drop_nulls()
         is_utc = value.str.ends_with("Z")
-        elsewhere = value.filter(~is_utc).to_frame("at").group_by(pl.col("at").str.slice(-6).alias("offset"))
-        extreme = pl.col("at").max() if self.dated.by == "latest" else pl.col("at").min()
-        found = [value.filter(is_utc).to_frame("at").select(extreme), elsewhere.agg(extreme).select("at")]
-        moments = [Instant().parse(text) for text in pl.concat(found)["at"].drop_nulls()]
+        found = [self._extreme(value if is_utc.all() else value.filter(is_utc))]
+        if not is_utc.all():
+            offsets = value.filter(~is_utc).to_frame("at").group_by(pl.col("at").str.slice(-6).alias("offset"))
+            found += map(self._extreme, offsets.agg("at")["at"])
+        moments = [Instant().parse(text) for text in found if text is not None]
         return self.further(moments) if moments else None
+
+    def _extreme(self, moments: pl.Series) -> str | None:
+        """The one of moments in one offset that dates them."""
+        extreme = moments.min() if self.dated and self.dated.by == "earliest" else moments.max()
+        return cast("str | None", extreme)
 
     def sums(self, frame: pl.DataFrame) -> dict[str, Decimal]:
         """What the amounts of accepted rows come to, exactly, by what they are added up by."""
@@ -266,6 +272,8 @@ class Contract:
 def _warned(warning: Warn, frame: pl.DataFrame) -> Iterator[Problem]:
     """One warning for each row it concerns, with the first column that it concerns, and how many more do."""
     looked_at = frame if warning.first is None else frame.filter(pl.any_horizontal(warning.first))
+    if not looked_at.height:
+        return
     told = looked_at.select("line", warning.when.fill_null(False))
     for line, *flags in told.filter(pl.any_horizontal(pl.exclude("line"))).iter_rows():
         first, *others = compress(told.columns[1:], flags)

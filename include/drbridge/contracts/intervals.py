@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import model_validator
 
 from drbridge.contracts.contract import Column, Contract, Mask
-from drbridge.contracts.kinds import Number, epoch_seconds
+from drbridge.contracts.kinds import Number, epoch_seconds, utc_seconds
 from drbridge.contracts.problems import Flaw
 from drbridge.contracts.rows import Row
 
@@ -85,22 +85,30 @@ class Intervals:
     total: Numbers
 
     @cached_property
+    def is_empty(self) -> npt.NDArray[np.bool_]:
+        return np.isnan(self.values)
+
+    @cached_property
     def present(self) -> Counts:
-        return np.asarray(np.count_nonzero(~np.isnan(self.values), axis=1))
+        return np.asarray(self.values.shape[1] - np.count_nonzero(self.is_empty, axis=1))
+
+    @cached_property
+    def filled(self) -> Numbers:
+        return np.where(self.is_empty, 0.0, self.values)
 
     @cached_property
     def sums(self) -> Numbers:
-        return np.asarray(np.nansum(self.values, axis=1))
+        return np.asarray(self.filled.sum(axis=1))
 
     @cached_property
     def largest(self) -> Numbers:
-        return np.asarray(np.where(np.isnan(self.values), -np.inf, self.values).max(axis=1))
+        return np.asarray(np.where(self.is_empty, -np.inf, self.values).max(axis=1))
 
     @cached_property
     def beyond(self) -> Mask:
         """Rows with a value after their last interval."""
         after = np.arange(self.values.shape[1])[None, :] >= self.count[:, None]
-        return np.asarray((after & ~np.isnan(self.values)).any(axis=1))
+        return np.asarray((after & ~self.is_empty).any(axis=1))
 
 
 class IntervalRow(Row):
@@ -199,12 +207,11 @@ class IntervalContract(Contract):
         names, model = self.layout, self.model
         assert issubclass(model, IntervalRow)
         columns = sorted(filter(names.number, frame.columns), key=names.number)
-        numbers = frame.select(pl.col(*columns, names.total).cast(pl.Float64, strict=False))
-        values = numbers.select(columns).to_numpy(order="c")
-        rows = Intervals(values, _interval_counts(frame, names), numbers[names.total].to_numpy())
+        numbers = frame.select(pl.col(*columns, names.total).cast(pl.Float64, strict=False)).to_numpy(order="fortran")
+        rows = Intervals(numbers[:, :-1], _interval_counts(frame, names), numbers[:, -1])
         good = ~np.isnan(rows.total)
         good &= (rows.count > 0) & (rows.count <= len(columns)) & (rows.present > 0) & ~rows.beyond
-        good &= np.nansum(np.abs(rows.values), axis=1) <= SURE_SUM
+        good &= np.abs(rows.filled).sum(axis=1) <= SURE_SUM
         if not names.gaps:
             good &= rows.present == rows.count
         return np.asarray(good & model.totals_agree(rows))
@@ -226,13 +233,15 @@ def _sure_number(kind: Number) -> str:
 
 def _interval_counts(frame: pl.DataFrame, names: IntervalColumns) -> Counts:
     """How many intervals lie between start and end; 0 where that is not certain."""
-    seconds = _utc_seconds(pl.col(names.end)) - _utc_seconds(pl.col(names.start))
+    seconds = _seconds(frame, names.end) - _seconds(frame, names.start)
     told = frame.select(seconds.alias("seconds"), pl.col(names.size).cast(pl.Int64, strict=False).alias("size"))
     fits = (pl.col("size") > 0) & (pl.col("seconds") > 0) & (pl.col("seconds") % pl.col("size") == 0)
     counts = told.select(pl.when(fits).then(pl.col("seconds") // pl.col("size")).otherwise(0).fill_null(0))
     return counts.to_series().to_numpy()
 
 
-def _utc_seconds(moment: pl.Expr) -> pl.Expr:
+def _seconds(frame: pl.DataFrame, name: str) -> pl.Expr:
     """Seconds since 1970 of moments that are good each for itself and have no fraction; null for others."""
-    return pl.when(moment.str.len_bytes().is_in([20, 25])).then(epoch_seconds(moment))
+    are_utc, moment = frame[name].str.ends_with("Z").all(), pl.col(name)
+    seconds = utc_seconds(moment) if are_utc else epoch_seconds(moment)
+    return pl.when(moment.str.len_bytes().is_in([20, 25])).then(seconds)

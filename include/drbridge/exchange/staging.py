@@ -1,6 +1,6 @@
 """Staging: what was taken in, kept as Parquet until it is delivered and for as long as it may be asked for again.
 
-    <root>/<noun>/<sha256>/<verdict>/00000.parquet ...   one part per block of the check, never changed
+    <root>/<noun>/<sha256>/<verdict>/00000.parquet ...   parts, of one stretch or several, never changed
                                      00000.ids.parquet   the ids in it, sorted, so that few parts are read to find one
                                      excluded.parquet    rows that the end showed to be duplicates or contradictory
                                      superseded-*        rows that a newer file had settled, per destination and sending
@@ -42,6 +42,7 @@ from drbridge.exchange import part_index
 from drbridge.ledger.database import home
 
 SWEEP_AFTER_SECONDS = 24 * 3600.0
+PART_BYTES = 4_000_000  # in memory: of a wide file of which only ids are staged, several stretches make a part
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def touched_at(path: Path) -> float:
 class StagingRun:
     """One file being staged; `publish` makes it whole and visible, `discard` leaves nothing.
 
-    A part is written by a thread of its own while the next is being checked.
+    A part is written by a thread of its own while what comes after it is being checked.
     """
 
     def __init__(self, staging: Staging, folder: Path, contract: Contract, need: Need, delimiter: str) -> None:
@@ -197,6 +198,7 @@ class StagingRun:
         self.parts: list[Part] = []
         self.rows = 0
         self._verdict = sha256(f"{need} {delimiter}".encode())
+        self._waiting: list[pl.DataFrame] = []
         self._writer, self._last = ThreadPoolExecutor(1, "staging"), Future[None]()
         self._last.set_result(None)
 
@@ -206,29 +208,40 @@ class StagingRun:
         return self.folder / "check"
 
     def write(self, block: CheckedBlock) -> None:
-        """Adds one part; a failure is told at the next one, or by `publish`."""
+        """Adds rows; a failure is told at the next ones, or by `publish`."""
         self._last.result()
-        rows = block.frame.height
-        part = Part(f"{len(self.parts):05d}.parquet", self.rows, rows)
-        self._last = self._writer.submit(self._write, block, self.folder / part.name)
-        self.parts.append(part)
-        self.rows += rows
+        self._last = self._writer.submit(self._add, block)
 
-    def _write(self, block: CheckedBlock, path: Path) -> None:
+    def _add(self, block: CheckedBlock) -> None:
+        self._verdict.update(f"{block.frame.columns}".encode())
+        self._verdict.update(block.frame["line"].to_numpy().tobytes())
+        self._waiting.append(self._kept(block))
+        if sum(each.estimated_size() for each in self._waiting) >= PART_BYTES:
+            self._write_part()
+
+    def _kept(self, block: CheckedBlock) -> pl.DataFrame:
+        """What is staged of some rows."""
         frame = block.frame
-        always = (*self.contract.key, *self.contract.kept)
+        always = {*self.contract.key, *self.contract.kept, *self.contract.ids}
         ids = [name for name in frame.columns if name in always or name.endswith("Id")]
         kept = frame if self.need.fields else frame.select("line", *ids)
-        if self.need.raw:
-            kept = kept.with_columns(block.raw().alias("raw"))
-        kept.write_parquet(path, compression="zstd", compression_level=1)
-        part_index.write(path, frame, self.contract.ids)
-        self._verdict.update(f"{frame.columns}".encode())
-        self._verdict.update(frame["line"].to_numpy().tobytes())
+        return kept.with_columns(block.raw().alias("raw")) if self.need.raw else kept
+
+    def _write_part(self) -> None:
+        """Writes what waits as one part."""
+        if not self._waiting:
+            return
+        rows, self._waiting = pl.concat(self._waiting), []
+        part = Part(f"{len(self.parts):05d}.parquet", self.rows, rows.height)
+        rows.write_parquet(self.folder / part.name, compression="zstd", compression_level=1)
+        part_index.write(self.folder / part.name, rows, self.contract.ids)
+        self.parts.append(part)
+        self.rows += rows.height
 
     def publish(self, report: FileReport) -> StagedFile:
         """Names the folder by content and verdict, manifest last; a twin that was faster wins, with the same rows."""
         self._last.result()
+        self._write_part()
         self._writer.shutdown()
         report.excluded.write_parquet(self.folder / "excluded.parquet")
         shutil.move(report.rejects_path, self.folder / "rejects.csv")

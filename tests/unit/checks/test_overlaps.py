@@ -82,8 +82,9 @@ def test_every_row_of_one_thing_in_pieces(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(overlaps, "PIECE", 7)
     claims = Overlaps(PERIODS, tmp_path)
     days = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number) for number in range(100)]
-    claims.add(frame([(f"{day:%Y-%m-%dT%H:%M:%SZ}", f"{day + timedelta(days=1, hours=number == 40):%Y-%m-%dT%H:%M:%SZ}")
-                      for number, day in enumerate(days)][::-1]), np.arange(1_000, 1_100, dtype=np.uint64))  # fmt: skip
+    periods = [(f"{day:%Y-%m-%dT%H:%M:%SZ}", f"{day + timedelta(days=1, hours=number == 40):%Y-%m-%dT%H:%M:%SZ}")
+               for number, day in enumerate(days)]  # fmt: skip
+    claims.add(claims.entries(frame(periods[::-1]), np.arange(1_000, 1_100, dtype=np.uint64)))
     assert claims.resolve(pl.Series([], dtype=pl.UInt32).to_numpy()) == [Overlap(59, earlier_line=60, row=1_058)]
     assert list(tmp_path.iterdir()) == []
 
@@ -96,7 +97,8 @@ def test_memory_stays_flat_when_all_rows_are_about_one_thing(tmp_path: Path) -> 
     for first in range(0, rows - 1, 100_000):
         starts = whole[first : min(first + 100_000, rows - 1)]
         ends = whole[first + 1 : first + 1 + starts.len()]
-        claims.add(frame(list(zip(starts, ends, strict=True)), first), np.zeros(starts.len(), np.uint64))
+        begun = frame(list(zip(starts, ends, strict=True)), first)
+        claims.add(claims.entries(begun, np.zeros(starts.len(), np.uint64)))
     tracemalloc.start()
     assert claims.resolve(pl.Series([], dtype=pl.UInt32).to_numpy()) == []
     _, most = tracemalloc.get_traced_memory()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from drbridge.checks import FileCheck
+from drbridge.checks import FileCheck, Limits
 from drbridge.contracts import CONTRACTS
 from drbridge.errors import Misconfigured
 from drbridge.exchange.cutting import halves, spans
@@ -28,9 +29,9 @@ def row(number: int, outcome: str = "NON_RESPONSIVE") -> str:
     return f"{number},9001,1315,1,,nic{number},NEST,{outcome},,,\n"
 
 
-def stage(staging: Staging, text: str, need: Need) -> StagedFile:
+def stage(staging: Staging, text: str, need: Need, limits: Limits | None = None) -> StagedFile:
     run = staging.begin(CONTRACT, need)
-    check = FileCheck(CONTRACT, workdir=run.check_folder, now=datetime.now(UTC))
+    check = FileCheck(CONTRACT, workdir=run.check_folder, now=datetime.now(UTC), limits=limits)
 
     for block in check.blocks(opener(text.encode(), 1 << 16)):
         run.write(block)
@@ -79,6 +80,20 @@ def test_the_same_bytes_staged_twice_are_one_folder(staging: Staging) -> None:
     first = stage(staging, HEADER + row(1), Need(raw=True))
     assert stage(staging, HEADER + row(1), Need(raw=True)).folder == first.folder
     assert list((staging.root / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("need", [Need(), Need(fields=True), Need(raw=True)])
+def test_how_many_stretches_make_a_part_changes_neither_rows_nor_verdict(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch, need: Need
+) -> None:
+    text, stretches_of_two = HEADER + "".join(map(row, range(9))) + row(3), Limits(block_rows=2)
+    together = stage(staging, text, need, stretches_of_two)
+    content = [frame.rows() for _, frame in together.frames("there")]
+    monkeypatch.setattr("drbridge.exchange.staging.PART_BYTES", 1)
+    shutil.rmtree(together.folder)
+    apart = stage(staging, text, need, stretches_of_two)
+    assert (len(content), len(apart.manifest.parts), apart.folder) == (1, 5, together.folder)
+    assert [frame.rows() for _, frame in apart.frames("there")] == [content[0][at : at + 2] for at in range(0, 9, 2)]
 
 
 def test_what_a_killed_worker_left_is_swept_after_a_day(staging: Staging) -> None:

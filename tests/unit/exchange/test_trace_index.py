@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from drbridge.checks import FileCheck, Limits
 from drbridge.contracts import CONTRACTS
-from drbridge.exchange import part_index
+from drbridge.exchange import part_index, staging
 from drbridge.exchange.staging import Need, StagedFile, Staging
 from drbridge.exchange.trace_files import lines_naming
 from tests.unit.checks.helpers import opener
@@ -44,6 +45,13 @@ rows = st.lists(
     ),
     min_size=1, max_size=40,
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def a_part_of_each_stretch() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staging, "PART_BYTES", 1)
+        yield
 
 
 def stage(folder: Path, data: Rows, block_rows: int = 4) -> StagedFile:
