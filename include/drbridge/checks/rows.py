@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,6 @@ from drbridge.contracts.contract import Mask
 
 BOM = b"\xef\xbb\xbf"
 MOST_PROBLEMS = 20
-WIDE_COLUMNS = 64
 FAULTS = {
     "bad_quoting": "a quote is out of place", "lone_carriage_return": "a carriage return without a line feed",
 }  # fmt: skip
@@ -107,14 +107,13 @@ def _at_a_glance(records: Records, layout: Layout) -> tuple[pl.DataFrame, Mask]:
     good[[*records.odd, *records.faults]] = False
     numbers = np.flatnonzero(good)
     data = _plain(records, good)
-    sure = _sure(data, layout) if data else np.zeros(0, np.bool_)
-    if not sure.all():
-        good[numbers[~sure]] = False
-        numbers, data = numbers[sure], _plain(records, good)
     if not data:
         return pl.DataFrame(schema={"record": pl.UInt32, **layout.schema}), good
-    frame = _read(data, layout)
-    assert frame.height == numbers.size, "records were told apart differently by two readers"
+    lines = lines_of(data)
+    assert lines.len() == numbers.size, "records were told apart differently by two readers"
+    sure = lines.to_frame().select(layout.sure_row.fill_null(False)).to_series()
+    good[numbers[~sure.to_numpy()]] = False
+    frame, numbers = _fields(lines.filter(sure), layout), np.flatnonzero(good)
     fits = layout.contract.surely_fit(frame, layout.now)
     frame.insert_column(0, pl.Series("record", numbers, pl.UInt32))
     if not fits.all():
@@ -131,30 +130,23 @@ def _plain(records: Records, wanted: Mask) -> bytes:
     return data.replace(b"\r\n", b"\n") if b"\r" in data else data
 
 
-def _sure(data: bytes, layout: Layout) -> Mask:
-    """Which lines have only fields that are surely good, and as many of them as the header."""
-    return lines_of(data).to_frame().select(layout.sure_row.fill_null(False)).to_series().to_numpy()
-
-
 def lines_of(data: bytes) -> pl.Series:
     """The lines of a text, each without its line feed; an empty one is null."""
-    return _read_csv(data, {"row": pl.String()}, "\0")["row"]
-
-
-def _read_csv(data: bytes, schema: dict[str, pl.DataType], separator: str) -> pl.DataFrame:
     if data.startswith(BOM):
         data = BOM + data  # polars takes one away
-    return pl.read_csv(data, has_header=False, schema=schema, separator=separator, quote_char=None, infer_schema=False)
+    schema = {"row": pl.String()}
+    return pl.read_csv(
+        data, has_header=False, schema=schema, separator="\0", quote_char=None, infer_schema=False
+    ).to_series()  # fmt: skip
 
 
-def _read(data: bytes, layout: Layout) -> pl.DataFrame:
-    """Lines as text columns; of thousands of columns, for each of which `read_csv` would set memory aside, by hand."""
-    if len(layout.columns) <= WIDE_COLUMNS:
-        return _read_csv(data, layout.schema, layout.delimiter)
-    text = data.removesuffix(b"\n").replace(b"\n", layout.delimiter.encode()).decode()
-    cells = pl.Series([text]).str.split(layout.delimiter).explode()
-    cells = cells.set(cells == "", None)
-    return cells.reshape((-1, len(layout.columns))).arr.to_struct(fields=layout.columns).struct.unnest()
+def _fields(lines: pl.Series, layout: Layout) -> pl.DataFrame:
+    """The fields of lines that have one for each column; an empty one is null."""
+    frame = lines.str.splitn(layout.delimiter, len(layout.columns)).struct.unnest()
+    frame.columns = list(layout.columns)
+    empty = frame.select((pl.all() == "").any()).row(0)
+    holed = pl.col(compress(layout.columns, empty))
+    return frame.with_columns(pl.when(holed != "").then(holed)) if any(empty) else frame
 
 
 def _only(records: Records, plain: Mask) -> bytes:

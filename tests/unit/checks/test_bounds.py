@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drbridge.checks import Limits, keys, rows, spool
+from drbridge.checks import Limits, keys, spool
 from drbridge.checks.text import stretches
-from drbridge.contracts import CONTRACTS
-from tests.unit.checks import fuzz, reference
-from tests.unit.checks.helpers import NOW, check
-from tests.unit.good_rows import GOOD, csv_of
+from tests.unit.checks.helpers import check
+from tests.unit.good_rows import csv_of
 
 HEADER = csv_of("device_score")
 
@@ -101,17 +99,3 @@ def test_a_key_that_comes_more_often_than_fits_into_memory(tmp_path: Path, monke
         352,
         "the same key with other values is on lines 353, 354, 355, 356, 357 and 244 more",
     )
-
-
-@pytest.mark.parametrize("noun", GOOD)
-def test_wide_files_are_read_the_same_as_narrow_ones(
-    noun: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rows, "WIDE_COLUMNS", 0)
-    data = fuzz.file(noun, 11, 300)
-    wide = check(noun, data, tmp_path / "wide")
-    monkeypatch.undo()
-    narrow = check(noun, data, tmp_path / "narrow")
-    assert wide.frame.equals(narrow.frame)
-    assert wide.rejected == narrow.rejected
-    assert wide.rejected == reference.check(CONTRACTS[noun], data, NOW).rejected
