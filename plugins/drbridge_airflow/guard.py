@@ -1,4 +1,4 @@
-"""What a task asks of the system it runs on: to end with its supervisor, and to keep little memory."""
+"""A task ends with its supervisor: otherwise it would go on sending, unseen, beside its own retry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 import threading
 
 PR_SET_PDEATHSIG = 1
-M_ARENA_MAX = -8
 
 # Who our parent was when this process first read this file; a forked child knows nothing here and asks later.
 _PARENTS = {os.getpid(): os.getppid()}
@@ -17,8 +16,6 @@ _PARENTS = {os.getpid(): os.getppid()}
 
 def end_with_supervisor() -> None:
     """Asks the kernel to end this process with its parent, and ends it now if the parent is gone already.
-
-    A task that outlived its supervisor would go on sending, unseen, beside its own retry.
 
     Does nothing outside a task process of Airflow: `dag.test` and unit tests run bricks in a process of their own
     that nobody supervises.
@@ -29,15 +26,6 @@ def end_with_supervisor() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def share_one_heap() -> None:
-    """Has threads that begin from now on allocate from one heap, where the C library is glibc.
-
-    Otherwise it gives each thread a heap of its own and keeps there what is freed: 100 MB of a relay that checks.
-    """
-    if hasattr(library := ctypes.CDLL(None), "gnu_get_libc_version"):
-        library.mallopt(M_ARENA_MAX, 1)
 
 
 def _is_supervised() -> bool:

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from drbridge.errors import DrBridgeError
 from drbridge_airflow.desk import desk_for_worker
-from drbridge_airflow.guard import end_with_supervisor, share_one_heap
+from drbridge_airflow.guard import end_with_supervisor
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
@@ -44,7 +44,6 @@ class Brick(BaseOperator):
     def _guarded(self, context: Context, work: Callable[[Desk, Context], Any]) -> Any:
         """Runs the work; an error of ours is told in three lines. What Airflow prints after them is for developers."""
         end_with_supervisor()
-        share_one_heap()
         gc.freeze()  # what Airflow has imported stays: to look through it for garbage takes 0.15 s each time
         try:
             desk = desk_for_worker()
