@@ -88,18 +88,22 @@ def in_turn(parts: Iterable[Callable[[], Part]]) -> Part:
     return runs, bars, notes
 
 
-def alternating(ways: Mapping[str, Callable[[], Run]], pairs: int) -> dict[str, list[Run]]:
+def alternating(ways: Mapping[str, Callable[[], Run]], pairs: int, long_pairs: int = 1) -> dict[str, list[Run]]:
     """Runs each way so many times, one after the other, so that what disturbs the machine disturbs all of them.
 
-    The first run of a way warms it up, and does not count; unless it is a long one: that counts, and is the only one.
+    The first run of a way warms it up, and does not count; unless it is a long one: that counts.
+
+    Args:
+        long_pairs: how many times a way goes whose runs are long.
     """
     runs = {name: [_told_of(name, way)] for name, way in ways.items()}
     short = {name: way for name, way in ways.items() if runs[name][0].seconds < LONG_SECONDS}
     for name in short:
         runs[name].clear()
-    for _ in range(pairs):
-        for name, way in short.items():
-            runs[name].append(_told_of(name, way))
+    for number in range(1, pairs + 1):
+        for name, way in ways.items():
+            if name in short or number < long_pairs:
+                runs[name].append(_told_of(name, way))
     return runs
 
 

@@ -271,10 +271,11 @@ class Contract:
 
 def _warned(warning: Warn, frame: pl.DataFrame) -> Iterator[Problem]:
     """One warning for each row it concerns, with the first column that it concerns, and how many more do."""
-    looked_at = frame if warning.first is None else frame.filter(pl.any_horizontal(warning.first))
-    if not looked_at.height:
-        return
-    told = looked_at.select("line", warning.when.fill_null(False))
+    if warning.first is not None:
+        if not any(frame.select(warning.first.any()).row(0)):
+            return
+        frame = frame.filter(pl.any_horizontal(warning.first))
+    told = frame.select("line", warning.when.fill_null(False))
     for line, *flags in told.filter(pl.any_horizontal(pl.exclude("line"))).iter_rows():
         first, *others = compress(told.columns[1:], flags)
         more = f" (as in {len(others)} more)" if others else ""

@@ -83,7 +83,7 @@ def test_the_same_bytes_staged_twice_are_one_folder(staging: Staging) -> None:
 
 
 @pytest.mark.parametrize("need", [Need(), Need(fields=True), Need(raw=True)])
-def test_how_many_stretches_make_a_part_changes_neither_rows_nor_verdict(
+def test_neither_rows_nor_verdict_depend_on_stretches_and_parts(
     staging: Staging, monkeypatch: pytest.MonkeyPatch, need: Need
 ) -> None:
     text, stretches_of_two = HEADER + "".join(map(row, range(9))) + row(3), Limits(block_rows=2)
@@ -94,6 +94,7 @@ def test_how_many_stretches_make_a_part_changes_neither_rows_nor_verdict(
     apart = stage(staging, text, need, stretches_of_two)
     assert (len(content), len(apart.manifest.parts), apart.folder) == (1, 5, together.folder)
     assert [frame.rows() for _, frame in apart.frames("there")] == [content[0][at : at + 2] for at in range(0, 9, 2)]
+    assert stage(staging, text, need).folder == apart.folder
 
 
 def test_what_a_killed_worker_left_is_swept_after_a_day(staging: Staging) -> None:
