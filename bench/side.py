@@ -94,10 +94,10 @@ def alternating(ways: Mapping[str, Callable[[], Run]], pairs: int, long_pairs: i
     The first run of a way warms it up, and does not count; unless it is a long one: that counts.
 
     Args:
-        long_pairs: how many times a way goes whose runs are long.
+        long_pairs: how many times a way goes whose runs are long; at most one more than `pairs`.
     """
     runs = {name: [_told_of(name, way)] for name, way in ways.items()}
-    short = {name: way for name, way in ways.items() if runs[name][0].seconds < LONG_SECONDS}
+    short = [name for name in ways if runs[name][0].seconds < LONG_SECONDS]
     for name in short:
         runs[name].clear()
     for number in range(1, pairs + 1):

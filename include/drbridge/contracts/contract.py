@@ -169,9 +169,9 @@ class Contract:
             return None
         value = frame[self.dated.column].drop_nulls()
         is_utc = value.str.ends_with("Z")
-        found = [self._extreme(value if is_utc.all() else value.filter(is_utc))]
-        if not is_utc.all():
-            offsets = value.filter(~is_utc).to_frame("at").group_by(pl.col("at").str.slice(-6).alias("offset"))
+        found, elsewhere = [self._extreme(value.filter(is_utc))], value.filter(~is_utc)
+        if elsewhere.len():
+            offsets = elsewhere.to_frame("at").group_by(pl.col("at").str.slice(-6).alias("offset"))
             found += map(self._extreme, offsets.agg("at")["at"])
         moments = [Instant().parse(text) for text in found if text is not None]
         return self.further(moments) if moments else None

@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import model_validator
 
 from drbridge.contracts.contract import Column, Contract, Mask
-from drbridge.contracts.kinds import Number, epoch_seconds, utc_seconds
+from drbridge.contracts.kinds import Number, epoch_seconds
 from drbridge.contracts.problems import Flaw
 from drbridge.contracts.rows import Row
 
@@ -233,15 +233,13 @@ def _sure_number(kind: Number) -> str:
 
 def _interval_counts(frame: pl.DataFrame, names: IntervalColumns) -> Counts:
     """How many intervals lie between start and end; 0 where that is not certain."""
-    seconds = _seconds(frame, names.end) - _seconds(frame, names.start)
+    seconds = _utc_seconds(pl.col(names.end)) - _utc_seconds(pl.col(names.start))
     told = frame.select(seconds.alias("seconds"), pl.col(names.size).cast(pl.Int64, strict=False).alias("size"))
     fits = (pl.col("size") > 0) & (pl.col("seconds") > 0) & (pl.col("seconds") % pl.col("size") == 0)
     counts = told.select(pl.when(fits).then(pl.col("seconds") // pl.col("size")).otherwise(0).fill_null(0))
     return counts.to_series().to_numpy()
 
 
-def _seconds(frame: pl.DataFrame, name: str) -> pl.Expr:
+def _utc_seconds(moment: pl.Expr) -> pl.Expr:
     """Seconds since 1970 of moments that are good each for itself and have no fraction; null for others."""
-    are_utc, moment = frame[name].str.ends_with("Z").all(), pl.col(name)
-    seconds = utc_seconds(moment) if are_utc else epoch_seconds(moment)
-    return pl.when(moment.str.len_bytes().is_in([20, 25])).then(seconds)
+    return pl.when(moment.str.len_bytes().is_in([20, 25])).then(epoch_seconds(moment))

@@ -340,13 +340,8 @@ class Day(Kind):
 
 def epoch_seconds(moment: pl.Expr) -> pl.Expr:
     """Whole seconds from 1970 to moments that are good each for itself, in UTC; fractions are left out."""
-    local = utc_seconds(moment)
+    local = moment.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False).dt.epoch("s")
     offset = moment.str.slice(-6)
     hours, minutes = (offset.str.slice(at, 2).cast(pl.Int64, strict=False) for at in (1, 4))
     away = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1) * (hours * 3600 + minutes * 60)
     return pl.when(moment.str.ends_with("Z")).then(local).otherwise(local - away)
-
-
-def utc_seconds(moment: pl.Expr) -> pl.Expr:
-    """The same of moments that are all written with Z: four times as fast."""
-    return moment.str.slice(0, 19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False).dt.epoch("s")

@@ -42,7 +42,7 @@ from drbridge.exchange import part_index
 from drbridge.ledger.database import home
 
 SWEEP_AFTER_SECONDS = 24 * 3600.0
-PART_BYTES = 2_000_000  # in memory: of a wide file of which only ids are staged, several stretches make a part
+PART_BYTES = 2_000_000  # in memory, at least: where only ids are staged, several stretches make a part
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class StagingRun:
         self.staging, self.folder, self.contract, self.need, self.delimiter = staging, folder, contract, need, delimiter
         self.parts: list[Part] = []
         self.rows = 0
-        self._verdict, self._columns = sha256(f"{need} {delimiter}".encode()), list[str]()
+        self._verdict = sha256(f"{need} {delimiter}".encode())
         self._waiting: list[pl.DataFrame] = []
         self._writer, self._last = ThreadPoolExecutor(1, "staging"), Future[None]()
         self._last.set_result(None)
@@ -213,7 +213,6 @@ class StagingRun:
         self._last = self._writer.submit(self._add, block)
 
     def _add(self, block: CheckedBlock) -> None:
-        self._columns = block.frame.columns
         self._verdict.update(block.frame["line"].to_numpy().tobytes())
         self._waiting.append(self._kept(block))
         if sum(each.estimated_size() for each in self._waiting) >= PART_BYTES:
@@ -264,7 +263,7 @@ class StagingRun:
 
     def _verdict_with(self, report: FileReport) -> str:
         whole = self._verdict.copy()
-        whole.update(f"{self._columns}".encode())
+        whole.update(f"{self.contract.names_within(report.columns)}".encode())
         whole.update(report.excluded["line"].to_numpy().tobytes())
         whole.update(json.dumps(sorted(report.problem_counts.items())).encode())
         return whole.hexdigest()[:12]

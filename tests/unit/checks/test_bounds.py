@@ -10,7 +10,9 @@ import pytest
 
 from drbridge.checks import Limits, keys, spool
 from drbridge.checks.text import stretches
-from tests.unit.checks.helpers import check
+from drbridge.contracts import CONTRACTS
+from tests.unit.checks import reference
+from tests.unit.checks.helpers import NOW, check
 from tests.unit.good_rows import csv_of
 
 HEADER = csv_of("device_score")
@@ -99,3 +101,21 @@ def test_a_key_that_comes_more_often_than_fits_into_memory(tmp_path: Path, monke
         352,
         "the same key with other values is on lines 353, 354, 355, 356, 357 and 244 more",
     )
+
+
+def test_hundreds_of_columns_are_read_as_row_by_row(tmp_path: Path) -> None:
+    def row(point: str, values: list[str], end: str = "05:00:00Z", total: str = "150.00") -> str:
+        times = f"2026-07-13T00:00:00Z,2026-07-13T{end},60"
+        return f"E1,Economic,10000000000001,{point},{times},622.58,{total},{','.join(values)}\n"
+
+    half, short = ["0.50"] * 300, ["0.50"] * 100 + [""] * 200
+    names = ",".join(f"KwhSaved{number}" for number in range(1, 301))
+    good = [row("1", half), row("2", short, "01:40:00Z", "50.00"), row("3", ['"0.50"', *half[1:]])]
+    bad = [row("4", short), row("5", [*half[:299], "x"]), row("6", half, total="9.00"), row("7", half[1:])]
+    data = f"{csv_of('kwh_avoided').decode().partition('KwhSaved1')[0]}{names}\n{''.join(good + bad)}".encode()
+    checked, plain = check("kwh_avoided", data, tmp_path), reference.check(CONTRACTS["kwh_avoided"], data, NOW)
+    assert checked.accepted == plain.accepted == {2, 3, 4}
+    assert checked.rejected == plain.rejected
+    assert checked.frame["KwhSaved100", "KwhSaved101", "KwhSaved300"].rows() == [
+        ("0.50", "0.50", "0.50"), ("0.50", None, None), ("0.50", "0.50", "0.50"),
+    ]  # fmt: skip
