@@ -25,6 +25,7 @@ NAME = "ENROLL_ACK_20260714T060000Z_1.csv"
 PATH = "/rest/apis/common/sync/syncRequest/"
 SOURCE = {"s3://ouai_objects/ouai/outgoing/ack": f"sftp://ouai_files/{FOLDER}"}
 STOCK_CALLS = 5_000
+LONG_PAIRS = 3  # ours takes a little longer than what is run five times, and one run may be a tenth off
 AT_ONCE, LATER = 32, 64
 IN_FLIGHT = "in_flight = 16                      # of one sender: DACS meets 32 at once\nsenders = 2"
 
@@ -85,10 +86,12 @@ def main() -> int:
         write_acks(on.lay(FOLDER, NAME), given.rows)
         runs |= alternating({
             "drbridge, 2 senders of 16": partial(ours, on, given.rows, AT_ONCE, 2),
-            "drbridge, 1 sender of 32": partial(ours, on, given.rows, AT_ONCE, 1),
             "aiohttp, 32 in flight": partial(bare, on, given.rows, AT_ONCE),
-        }, given.pairs)  # fmt: skip
-        runs |= {"HttpOperator": [stock(on, STOCK_CALLS)], "wrk (limit)": [wrk(on, AT_ONCE)]}
+            "HttpOperator": partial(stock, on, STOCK_CALLS),
+        }, given.pairs, min(LONG_PAIRS, given.pairs + 1))  # fmt: skip
+        runs |= {
+            "drbridge, 1 sender of 32": [ours(on, given.rows, AT_ONCE, 1)], "wrk (limit)": [wrk(on, AT_ONCE)],
+        }  # fmt: skip
     with place(0.020, SOURCE) as on:
         write_acks(on.lay(FOLDER, NAME), given.rows)
         runs |= alternating({
@@ -96,7 +99,7 @@ def main() -> int:
             "drbridge, 1 sender of 64, 20 ms": partial(ours, on, given.rows, LATER, 1),
             "aiohttp, 64 in flight, 20 ms": partial(bare, on, given.rows, LATER),
         }, given.pairs)  # fmt: skip
-    two, one, loop, stock_runs, _, two_later, one_later, loop_later = runs.values()
+    two, loop, stock_runs, one, _, two_later, one_later, loop_later = runs.values()
     what, later = f"{given.rows:,} acks one by one", f"{given.rows:,} acks one by one, 20 ms each"
     alone = f"one sender alone: {ratio(one, loop):.2f} of the loop, {ratio(one_later, loop_later):.2f} at 20 ms"
     note = f"of drbridge's time, taking the file: {two[0].told['take']:.1f} s, sending: {two[0].told['send']:.1f} s"

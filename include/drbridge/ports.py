@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from json import JSONEncoder
 from typing import Protocol
+
+from pydantic_core import to_json
 
 from drbridge.spans import Spans
 
@@ -161,9 +162,6 @@ class FilePart:
     content_type: str = "text/csv"
 
 
-_to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 @dataclass(frozen=True)
 class Call:
     """One request: what goes over the wire, and the key that survives its retries.
@@ -186,7 +184,7 @@ class Call:
     @cached_property
     def content(self) -> bytes:
         """Its JSON as it goes over the wire."""
-        return _to_json(self.json).encode()
+        return to_json(self.json, inf_nan_mode="constants")
 
 
 @dataclass(frozen=True, slots=True)

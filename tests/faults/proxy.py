@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from drbridge.adapters.loop import LoopThread
+from drbridge.loop import LoopThread
 from drbridge_sandbox.children import free_ports
 
 Way = Literal["up", "down"]
@@ -109,7 +109,7 @@ class Proxy:
         self._times: dict[Way, int] = {"up": 0, "down": 0}
         self._lines: set[_Line] = set()
         self._listener: asyncio.Server | None = None
-        self._runner = LoopThread("proxy")
+        self._runner = LoopThread("proxy", asyncio.new_event_loop)  # uvloop closes a line before it can be reset
         self._runner.run(self._set(fault))
 
     @property

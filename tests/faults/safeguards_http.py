@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from sqlalchemy import Connection, update
 from sqlalchemy.exc import OperationalError
 
 from drbridge.adapters import http, http_auth
+from drbridge.adapters.deadlines import Deadlines
 from drbridge.adapters.http import HttpTarget
 from drbridge.adapters.http_auth import ClientCredentials
 from drbridge.exchange import operation, operations, outcomes, requests, sender
@@ -28,6 +28,7 @@ from tests.faults.named_http import FAULTS
 
 Out = Callable[[pytest.MonkeyPatch], None]
 NEVER = float("-inf")
+_BEGIN = Deadlines.begin
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ SAFEGUARDS = (
     Safeguard("an error inside a 200 is looked for", "error inside a 200",
               _put(operation, "_says_error", lambda _: False)),
     Safeguard("one deadline for a request and its whole answer", "slow-loris: an answer that drips",
-              _put(http.asyncio, "timeout", lambda _: asyncio.timeouts.timeout(25))),
+              _put(Deadlines, "begin", lambda self, limit, _: _BEGIN(self, limit, 25))),
     Safeguard("a line that falls silent leaves it in doubt", "half-open line", _SILENT),
     Safeguard("redirects are not followed", "redirect", _followed),
     Safeguard("an answer has a largest size", "gzip bomb as an answer", _put(http, "LARGEST_REPLY_BYTES", 1 << 40)),

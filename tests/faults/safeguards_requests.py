@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from math import inf
 
 import polars as pl
 import pytest
 from sqlalchemy import Connection, update
 
 from drbridge.adapters import http, http_auth, s3_upload, sftp_session
+from drbridge.adapters.deadlines import Deadlines
 from drbridge.exchange import cutting, outcomes, receive, sender
 from drbridge.ledger import leases, parcels, targets
 from drbridge.ledger.tables import parcels as parcels_table
@@ -72,7 +73,7 @@ def one_fetch(patch: Patch) -> None:
 
 def deadline(patch: Patch) -> None:
     """A request may take as long as it likes."""
-    patch.setattr(http.asyncio, "timeout", lambda _: nullcontext())
+    patch.setattr(Deadlines, "begin", lambda self, limit, _: self._due.update({limit: inf}))
 
 
 def short_answers(patch: Patch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,7 +78,7 @@ def share_of_halves(patch: Patch) -> None:
 
 def shares_in_order(patch: Patch) -> None:
     """Rows are dealt out to the shares one by one."""
-    patch.setattr(cutting, "_share_of", lambda _rows, endpoint, row: row // endpoint.rows % endpoint.senders)
+    patch.setattr(cutting, "_shares_of", lambda _, endpoint, rows: (rows // endpoint.rows % endpoint.senders).tolist())
 
 
 def nothing_ahead(patch: Patch) -> None:
@@ -134,7 +133,7 @@ def built_and_kept_back(patch: Patch) -> None:
     real = sender.Sender._outcome
 
     async def outcome(self: sender.Sender, target: RestTarget, claim: Claim, call: Call) -> Outcome:
-        return await real(self, target, replace(claim, at=float("inf")), call)
+        return await real(self, target, claim._replace(at=float("inf")), call)
 
     patch.setattr(sender.Sender, "_outcome", outcome)
 

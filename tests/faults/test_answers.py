@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from drbridge import loop
 from drbridge.adapters.http import HttpTarget
 from drbridge.adapters.outside import ConnectionsOutside
 from drbridge.errors import Misconfigured
@@ -127,7 +128,7 @@ def test_what_comes_unasked_after_an_answer_is_not_the_answer_to_the_next_reques
     """A second answer, or the rest of one that was longer than it said, on a connection that is kept."""
     refusal = answer(b'{"error": "refused"}', status=b"400 Bad Request")
     with answering([answer(b"{}"), 0.05, answer(b'{"for": "nobody"}')], [refusal]) as server:
-        first, second = asyncio.run(_two_calls(server.connection, pause=0.3))
+        first, second = loop.run(_two_calls(server.connection, pause=0.3))
     assert (first, second) == (200, 200)
     assert len(server.requests) == 2, "the second reached it too, on a connection of its own"
 

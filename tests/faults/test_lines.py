@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import socket
 import threading
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 import asyncssh
 import pytest
 
+from drbridge import loop
 from drbridge.adapters import s3_client, sftp, sftp_session, sftp_transfer
 from drbridge.adapters.http import HttpTarget
 from drbridge.adapters.s3 import S3Store
@@ -259,7 +259,7 @@ def post_to(connection: Connection) -> None:
         finally:
             await target.close()
 
-    asyncio.run(post())
+    loop.run(post())
 
 
 def test_an_answer_that_comes_byte_by_byte_has_a_deadline() -> None:

@@ -120,7 +120,7 @@ def key_forgotten_on_failure(patch: pytest.MonkeyPatch) -> None:
 
     def forgetful(*members: Any) -> Claim:
         claim = Claim(*members)
-        return replace(claim, key=f"{claim.key}-{claim.tries}")
+        return claim._replace(key=f"{claim.key}-{claim.tries}")
 
     patch.setattr(queue, "Claim", forgetful)
 

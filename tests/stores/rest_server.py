@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from drbridge.adapters.loop import LoopThread
+from drbridge.loop import LoopThread
 from drbridge.ports import Connection, JsonValue
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncssh
 from asyncssh.sftp import SFTPAttrs, SFTPPermissionDenied, SFTPServer
 
-from drbridge.adapters.loop import LoopThread
+from drbridge.loop import LoopThread
 from drbridge.ports import Connection
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from drbridge.adapters.loop import LoopThread
+from drbridge.loop import LoopThread
 from drbridge.ports import Connection, JsonValue
 
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
+from drbridge import loop
 from drbridge.adapters import http
 from drbridge.adapters.http import HttpTarget
 from drbridge.errors import Misconfigured
@@ -37,7 +38,7 @@ def with_target(
         finally:
             await target.close()
 
-    return asyncio.run(run())
+    return loop.run(run())
 
 
 def call(connection: Connection, sent: Call, deadline: float = 60.0) -> Reply:
@@ -214,7 +215,7 @@ def test_every_token_is_told_for_masking(server: RestServer) -> None:
         await target.call(post("/guarded"))
         await target.close()
 
-    asyncio.run(run())
+    loop.run(run())
     assert told == ["token-1"]
     assert "Authorization" not in server.seen[0].headers
 

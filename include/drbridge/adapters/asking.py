@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from drbridge.adapters.loop import LoopThread
 from drbridge.errors import Busy, Misconfigured, NotKnownThere, Rejected, Unreachable
 from drbridge.exchange.operation import Operation, read_json
 from drbridge.exchange.outcomes import judge
 from drbridge.exchange.scrub import scrubbed
 from drbridge.ledger.parcels import Claim, Outcome
 from drbridge.ledger.states import ParcelState
+from drbridge.loop import LoopThread
 from drbridge.ports import Call, Lost, NotSent, Reply, RestTarget
 from drbridge.systems import Endpoint
 

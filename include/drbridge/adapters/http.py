@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from drbridge.adapters.deadlines import Deadlines
 from drbridge.adapters.http_auth import Authority, ClientCredentials, FixedHeader, OnSecret, basic
 from drbridge.adapters.http_body import Body, body_of
 from drbridge.errors import Misconfigured
@@ -43,6 +44,7 @@ class HttpTarget:
         self._connection, self._deadline = connection, deadline
         self._base = base_address(connection)
         self._authority = self._authority_of(on_secret)
+        self._deadlines = Deadlines()
         self._room = asyncio.Semaphore(MOST_CONNECTIONS)
         self._session: aiohttp.ClientSession | None = None
 
@@ -89,19 +91,27 @@ class HttpTarget:
         Whatever fails before the first byte of the request is given to the line is `NotSent`, all else is `Lost`.
         """
         async with self._room:
-            wire, started = _Wire(), time.monotonic()
+            wire = _Wire()
             _WIRE.set(wire)
             try:
-                async with asyncio.timeout(self._deadline + body.size / SLOWEST_BYTES_A_SECOND):
-                    async with self._client().request(
-                        method, url, headers=headers, data=body.content, allow_redirects=False
-                    ) as response:
-                        content = await _capped(response)
-                        return Reply(response.status, _plain(response), content, time.monotonic() - started)
+                async with asyncio.timeout(None) as limit:
+                    self._deadlines.begin(limit, self._deadline + body.size / SLOWEST_BYTES_A_SECOND)
+                    try:
+                        return await self._answered(method, url, headers, body)
+                    finally:
+                        self._deadlines.end(limit)
             except aiohttp.InvalidURL as error:
                 raise Misconfigured(f"{self._base} is no address", fix=f"correct {self._connection.conn_id}") from error
             except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:
                 raise _failure(error, sent=wire.has_it) from error
+
+    async def _answered(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Reply:
+        started = time.monotonic()
+        async with self._client().request(
+            method, url, headers=headers, data=body.content, allow_redirects=False
+        ) as response:
+            content = await _capped(response)
+            return Reply(response.status, _plain(response), content, time.monotonic() - started)
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -133,6 +143,7 @@ class HttpTarget:
         return context
 
     async def close(self) -> None:
+        self._deadlines.close()
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -5,7 +5,6 @@ What is written is a hidden file of one byte, taken away at once: every folder t
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -13,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from drbridge import loop
 from drbridge.adapters.http import base_address
 from drbridge.adapters.names import hidden_name
 from drbridge.adapters.outside import ConnectionsOutside
@@ -107,7 +107,7 @@ def look_at(connection: Connection, places: Sequence[str], look: Callable[[FileS
     who, began = _who(connection), time.monotonic()
     if connection.conn_type in ("sftp", "ssh"):
         try:
-            asyncio.run(check_login(connection))
+            loop.run(check_login(connection))
         except DrBridgeError as error:
             # One try: another for each folder could lock the account.
             yield _bad(connection.conn_id, who, LOGIN, error)
@@ -144,7 +144,7 @@ def _ask(connection: Connection, who: str, outside: ConnectionsOutside) -> Seen:
 
     conn_id = connection.conn_id
     try:
-        reply = asyncio.run(ask())
+        reply = loop.run(ask())
     except DrBridgeError as error:
         return _bad(conn_id, who, path, error)
     except (NotSent, Lost) as error:

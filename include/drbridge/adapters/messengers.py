@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 import smtplib
@@ -13,6 +12,7 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from hashlib import sha256
 
+from drbridge import loop
 from drbridge.adapters.http import HttpTarget
 from drbridge.errors import Misconfigured, Rejected, Unreachable
 from drbridge.exchange.tell import Messenger, Notice
@@ -160,7 +160,7 @@ class Webhook:
         """
         where = self._connection.conn_id
         try:
-            reply = asyncio.run(self._post(self._call(notice)))
+            reply = loop.run(self._post(self._call(notice)))
         except (NotSent, Lost) as error:
             raise Unreachable(f"{where} cannot be reached", str(error), f"look at {where}") from error
         if reply.status in (408, 425, 429) or reply.status >= 500:

@@ -10,14 +10,13 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 import asyncssh
-import uvloop
 from asyncssh.sftp import SFTPAttrs, SFTPClient, SFTPClientFile, SFTPName, SFTPNoSuchFile, SFTPNoSuchPath
 
-from drbridge.adapters.loop import LoopThread
 from drbridge.adapters.names import HIDDEN_PREFIX, check_name, from_bytes, hidden_name, is_file_name, to_bytes
 from drbridge.adapters.sftp_session import SftpSession, explained, open_session
 from drbridge.adapters.sftp_transfer import STALL_SECONDS, ReadAhead, WriteBehind, read_at
 from drbridge.errors import DrBridgeError, Misconfigured, Unreachable, Unstable
+from drbridge.loop import LoopThread
 from drbridge.ports import AlreadyThere, Connection, Entry, UploadNote
 from drbridge.spans import Spans, size_of
 
@@ -245,7 +244,7 @@ class SftpStore:
 
     def _loop(self) -> LoopThread:
         if self._runner is None:
-            self._runner = LoopThread(f"sftp {self._connection.conn_id}", uvloop.new_event_loop)
+            self._runner = LoopThread(f"sftp {self._connection.conn_id}")
         return self._runner
 
     def _run(self, coroutine: Coroutine[Any, Any, T], doing: str) -> T:

@@ -19,8 +19,8 @@ from itertools import islice
 
 from asyncssh.sftp import SFTPClientFile
 
-from drbridge.adapters.loop import LoopThread
 from drbridge.errors import DrBridgeError, Unreachable
+from drbridge.loop import LoopThread
 from drbridge.spans import Spans
 
 CHUNK_BYTES = 8 << 20

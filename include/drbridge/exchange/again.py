@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row
@@ -81,8 +81,8 @@ def preview(
     sealed = bytes(message.sealed) if message else b""
     same = [queue.as_claim(delivery, row, sealed) for row in plan.as_they_are]
     return same + [
-        replace(
-            queue.as_claim(delivery, row, sealed), rows=rows, generation=plan.generation,
+        queue.as_claim(delivery, row, sealed)._replace(
+            rows=rows, generation=plan.generation,
             key=parcels.idempotency_key(delivery.sha256, delivery.destination, _span(row, rows), plan.generation),
         )
         for row, rows in plan.anew

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 
+from drbridge import loop
 from drbridge.errors import Rejected, Unreachable
 from drbridge.exchange.desk import Desk
 from drbridge.ports import Call, Lost, NotSent, Reply
@@ -17,7 +17,7 @@ def ask(desk: Desk, conn_id: str, paths: Sequence[str]) -> Iterator[tuple[str, R
         Unreachable: it does not answer.
         Rejected: it answers, but with no answer: a wrong login, a wrong path, trouble of its own.
     """
-    for path, reply in zip(paths, asyncio.run(_all(desk, conn_id, paths)), strict=True):
+    for path, reply in zip(paths, loop.run(_all(desk, conn_id, paths)), strict=True):
         if reply.status != 404 and not 200 <= reply.status < 300:
             raise Rejected(
                 f"{conn_id} answers HTTP {reply.status} when asked for {path}",

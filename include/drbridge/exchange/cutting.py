@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,23 +72,24 @@ def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
     rows = live_rows(staged, endpoint.name)
     if not rows.size:
         return
-    share_of = partial(_share_of, staged.manifest.rows, endpoint)
     if shape == "file":
         yield Span(0, staged.manifest.rows - 1, int(rows.size))
     elif shape == "row":
-        yield from (Span(int(row), int(row), 1, share=share_of(int(row))) for row in rows)
+        shares = _shares_of(staged.manifest.rows, endpoint, rows)
+        yield from (Span(row, row, 1, share=share) for row, share in zip(rows.tolist(), shares, strict=True))
     else:
         chunks, counts = np.unique(rows // endpoint.rows, return_counts=True)
-        last = staged.manifest.rows - 1
-        for chunk, count in zip(chunks.tolist(), counts.tolist(), strict=True):
-            first = chunk * endpoint.rows
-            yield Span(first, min(first + endpoint.rows - 1, last), count, share=share_of(first))
+        firsts, last = chunks * endpoint.rows, staged.manifest.rows - 1
+        shares = _shares_of(staged.manifest.rows, endpoint, firsts)
+        for first, count, share in zip(firsts.tolist(), counts.tolist(), shares, strict=True):
+            yield Span(first, min(first + endpoint.rows - 1, last), count, share=share)
 
 
-def _share_of(rows: int, endpoint: Endpoint, row: int) -> int:
-    """In which share of a large delivery a row travels: ranges that follow each other, one for each sender."""
-    shares = min(endpoint.senders, MOST_SHARES, rows // ROWS_WORTH_A_SHARE)
-    return row * shares // rows if shares > 1 else 0
+def _shares_of(total: int, endpoint: Endpoint, rows: npt.NDArray[np.uint32]) -> list[int]:
+    """In which share of a large delivery each row travels: ranges that follow each other, one for each sender."""
+    shares = max(1, min(endpoint.senders, MOST_SHARES, total // ROWS_WORTH_A_SHARE))
+    numbers: list[int] = (rows.astype(np.uint64) * shares // total).tolist()
+    return numbers
 
 
 def live_rows(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint32]:

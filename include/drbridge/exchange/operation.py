@@ -9,11 +9,14 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from string import Formatter
 from typing import Literal
 from urllib.parse import quote
+
+from pydantic_core import from_json
 
 from drbridge.contracts import Message
 from drbridge.errors import Misconfigured
@@ -169,12 +172,15 @@ def _is_page(reply: Reply) -> bool:
 
 
 def read_json(body: bytes) -> JsonValue:
-    """A reply's JSON; None when it is none."""
-    try:
-        value: JsonValue = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value
+    """A reply's JSON; None when it is none.
+
+    The second reader takes ten times as long, and knows what the first does not: other encodings, half characters.
+    """
+    for read in (from_json, json.loads):
+        with suppress(ValueError, RecursionError):
+            value: JsonValue = read(body)
+            return value
+    return None
 
 
 def _find(data: dict[str, JsonValue], names: Sequence[str]) -> str:

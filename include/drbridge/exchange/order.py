@@ -49,7 +49,7 @@ def _judge_alone(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing
     except (DrBridgeError, ValueError) as error:
         outcome = judge_unbuilt(error, claim)
         state = ParcelState.UNKNOWN if claim.in_doubt else outcome.state
-        return replace(claim, decided=replace(outcome, state=state))
+        return claim._replace(decided=replace(outcome, state=state))
 
 
 def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:
@@ -63,7 +63,7 @@ def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | Non
         return _stage(tx, lane, claim, opened(seal, claim.noun, claim.sealed), standing)
     if standing is not None and standing.order_at > claim.order_at:
         return _without_call(claim, "overtaken", "a newer change of it has taken effect at the other side")
-    return replace(claim, reaches="")
+    return claim._replace(reaches="")
 
 
 def _of_aggregators(seal: Seal, claim: Claim) -> Claim:
@@ -93,7 +93,7 @@ def _stage(tx: Tx, lane: str, claim: Claim, message: Message, standing: Standing
     if found.kind == "wait":
         return _waiting(claim, found.why)
     if found.kind == "send":
-        return replace(claim, reaches=stage_path.after(message, reached).as_text())
+        return claim._replace(reaches=stage_path.after(message, reached).as_text())
     return _without_call(claim, found.kind, found.why)
 
 
@@ -103,11 +103,11 @@ def _waiting(claim: Claim, why: str) -> Claim:
     if left <= 0:
         return _without_call(claim, "doubt", f"{why}, which did not come within 15 minutes")
     waits = Outcome(ParcelState.PENDING, WAITS, why, wait_seconds=left, was_sent=False)
-    return replace(claim, decided=waits)
+    return claim._replace(decided=waits)
 
 
 def _without_call(claim: Claim, kind: Kind, why: str) -> Claim:
-    return replace(claim, decided=Outcome(STATES[kind], kind, why, was_sent=False))
+    return claim._replace(decided=Outcome(STATES[kind], kind, why, was_sent=False))
 
 
 def took_effect(tx: Tx, done: Sequence[tuple[Claim, Outcome]]) -> list[str]:

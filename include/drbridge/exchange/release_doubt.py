@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row, exists
@@ -104,7 +103,7 @@ def _claims(desk: Desk, tx: Tx, row: Row[Any]) -> dict[int, Claim]:
     message = messages.of_intake(tx, row.intake_id)
     sealed = bytes(message.sealed) if message else b""
     parked = parcels.of_delivery(tx, row.id, ParcelState.PARKED)
-    claims = [replace(queue.as_claim(row, each, sealed), in_doubt=each.code == IN_DOUBT) for each in parked]
+    claims = [queue.as_claim(row, each, sealed)._replace(in_doubt=each.code == IN_DOUBT) for each in parked]
     return {each.id: each for each in judged(tx, desk.seal, row.lane, claims)}
 
 

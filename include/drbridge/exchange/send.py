@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Container
 from dataclasses import replace
 
+from drbridge import loop
 from drbridge.contracts import MESSAGES
 from drbridge.errors import Misconfigured, NotKnownThere
 from drbridge.exchange.desk import Desk
@@ -110,7 +110,7 @@ def _drain_shares(desk: Desk, flow: Flow, endpoint: Endpoint, work: Work, lane: 
             with desk.ledger.write() as tx:
                 take_over(tx, endpoint, lease)
             sender = Sender(desk, flow, endpoint, lease, lineup_of(desk, flow, endpoint, work), answered)
-            result = asyncio.run(sender.run())
+            result = loop.run(sender.run())
         total, waiting, answered = total + result, result.waiting or waiting, sender.tally.answered
         if sender.stop or sender.lineup.lasts_seconds is not None:
             break

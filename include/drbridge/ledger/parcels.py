@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Row, Select, and_, bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import Column, Row, Select, and_, bindparam, func, insert, literal_column, or_, select, update
 
 from drbridge.ledger.database import Tx, clock
 from drbridge.ledger.leases import Lease
@@ -49,8 +49,7 @@ class Outcome:
     was_sent: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A parcel that this worker may send now, with what it needs to build the request.
 
     Attributes:
@@ -205,17 +204,17 @@ def settle(tx: Tx, lease: Lease, done: Sequence[Settled]) -> list[Settled]:
     alike: dict[tuple[object, ...], list[Settled]] = {}
     for each in done:
         alike.setdefault(_as_written(each.outcome), []).append(each)
-    changed: set[int] = set()
+    changed, sent = set[int](), list[dict[str, object]]()
     for group in alike.values():
         changed |= _write(tx, lease, group)
-    sent = [_as_attempt(each, lease) for each in done if each.outcome.was_sent]
+        sent += _as_attempts(group, lease)
     if sent:
         tx.execute(insert(attempts), sent)
     return [each for each in done if each.claim.id in changed]
 
 
 def _as_written(outcome: Outcome) -> tuple[object, ...]:
-    return outcome.state, outcome.code, outcome.text, outcome.version, outcome.reply, outcome.wait_seconds
+    return outcome.state.value, outcome.code, outcome.text, outcome.version, outcome.reply, outcome.wait_seconds
 
 
 def _write(tx: Tx, lease: Lease, group: Sequence[Settled]) -> set[int]:
@@ -243,12 +242,17 @@ def _write(tx: Tx, lease: Lease, group: Sequence[Settled]) -> set[int]:
     )
 
 
-def _as_attempt(each: Settled, lease: Lease) -> dict[str, object]:
-    return {
-        "parcel_id": each.claim.id, "epoch": lease.epoch, "at": each.at, "seconds": each.seconds,
-        "outcome": each.outcome.state.value, "code": _storable(each.outcome.code, LONGEST_CODE),
-        "status": each.outcome.status, "detail": _storable(each.outcome.text, LONGEST_TEXT),
+def _as_attempts(group: Sequence[Settled], lease: Lease) -> list[dict[str, object]]:
+    outcome = group[0].outcome
+    same = {
+        "epoch": lease.epoch, "outcome": outcome.state.value, "code": _storable(outcome.code, LONGEST_CODE),
+        "detail": _storable(outcome.text, LONGEST_TEXT),
     }  # fmt: skip
+    return [
+        {**same, "parcel_id": each.claim.id, "at": each.at, "seconds": each.seconds, "status": each.outcome.status}
+        for each in group
+        if each.outcome.was_sent
+    ]
 
 
 def _storable(text: str, longest: int) -> str | None:
@@ -349,34 +353,20 @@ def _counted(delivery_id: int) -> Select[Any]:
 def version_put(tx: Tx, destination: str, file_name: str) -> str | None:
     """The far side's tag of the object that we last put under this name, if we did."""
     return tx.execute(
-        select(parcels.c.version)
-        .join_from(parcels, deliveries)
-        .join(intakes)
-        .where(
-            deliveries.c.destination == destination,
-            intakes.c.name == file_name,
-            parcels.c.state.in_((ParcelState.ACKED, ParcelState.RESENT)),
-            parcels.c.version.is_not(None),
-        )
-        .order_by(parcels.c.ended_at.desc())
-        .limit(1)
+        _last_put(parcels.c.version, destination, file_name).where(parcels.c.version.is_not(None))
     ).scalar()
 
 
 def last_put(tx: Tx, destination: str, file_name: str) -> int | None:
     """The parcel whose object lies under this name now, as far as we know."""
-    return tx.execute(
-        select(parcels.c.id)
-        .join_from(parcels, deliveries)
-        .join(intakes)
-        .where(
-            deliveries.c.destination == destination,
-            intakes.c.name == file_name,
-            parcels.c.state.in_((ParcelState.ACKED, ParcelState.RESENT)),
-        )
-        .order_by(parcels.c.ended_at.desc())
-        .limit(1)
-    ).scalar()
+    return tx.execute(_last_put(parcels.c.id, destination, file_name)).scalar()
+
+
+def _last_put(what: Column[Any], destination: str, file_name: str) -> Select[Any]:
+    put = (ParcelState.ACKED, ParcelState.RESENT)
+    here = deliveries.c.destination == destination, intakes.c.name == file_name, parcels.c.state.in_(put)
+    look = select(what).join_from(parcels, deliveries).join(intakes).where(*here)
+    return look.order_by(parcels.c.ended_at.desc()).limit(1)
 
 
 def retire(tx: Tx, ids: Sequence[int]) -> None:

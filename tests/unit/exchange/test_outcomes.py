@@ -56,6 +56,17 @@ def test_an_error_inside_a_200_is_a_refusal(body: bytes, operation: str) -> None
     assert state(reply(200, body), operation) is ParcelState.REJECTED
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b'\xef\xbb\xbf{"status": "ERROR"}', '{"status": "ERROR"}'.encode("utf-16"), '{"status": "ERROR"}'.encode("utf-32"),
+     b'{"status": "ERROR", "message": "half \\ud83d a character"}', b'{"status": "ERROR", "since": NaN}',
+     b'{"status": "ERROR", "trail": ' + b"[" * 300 + b"]" * 300 + b"}"],
+    ids=["a mark first", "UTF-16", "UTF-32", "half a character", "not a number", "deep"],
+)  # fmt: skip
+def test_an_error_is_found_in_whatever_passes_for_json(body: bytes) -> None:
+    assert state(reply(200, body)) is ParcelState.REJECTED
+
+
 @pytest.mark.parametrize("body", [b'{"error": ""}', b'{"errors": []}', b'{"hasError": false}', b'{"error": null}'])
 def test_an_empty_error_field_is_no_refusal(body: bytes) -> None:
     assert state(reply(200, body)) is ParcelState.ACKED
