@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from resource import RUSAGE_SELF, getrusage
@@ -15,7 +16,7 @@ def relay(path: str) -> None:
 
     operator = SFTPToS3Operator(
         task_id="relay", sftp_conn_id="sftp_default", sftp_path=path, s3_conn_id="aws_default", s3_bucket="dacs",
-        s3_key="incoming/energy/stock.csv",
+        s3_key=f"incoming/energy/stock-{os.getpid()}.csv",
     )  # fmt: skip
     _time(lambda: operator.execute({}))
 
