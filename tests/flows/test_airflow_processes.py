@@ -57,7 +57,7 @@ def test_a_three_day_outage_and_a_backfill_deliver_every_file_once(running: Rig,
     running.unpause(FLOW, "resume")
     until(lambda: _a_run_failed(running), 120, "a run has met the outage")
     assert derms.calls("deviceScore") == 0
-    until(lambda: post.mails, 60, "the owners are told")
+    until(lambda: post.mails, 150, "the owners are told")  # after two more tries: up to 60 s apart
     assert "What:  Device scores: DACS to DERMS: derms_rest cannot be worked with" in post.mails[0].get_content()
 
     derms.up()
