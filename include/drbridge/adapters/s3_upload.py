@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from drbridge.adapters.s3 import S3Store
 
 PART_BYTES = 8 << 20
-PARTS_IN_FLIGHT = 5
-THREADS = 4
+PARTS_IN_FLIGHT = 3
+THREADS = 3
 # A store takes 10,000 parts at most: each thousand parts the next ones are twice as large.
 PARTS_OF_A_SIZE = 1_000
 SHA256 = "sha256"
