@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PART_BYTES = 8 << 20
 PARTS_IN_FLIGHT = 3
-THREADS = 3
 # A store takes 10,000 parts at most: each thousand parts the next ones are twice as large.
 PARTS_OF_A_SIZE = 1_000
 SHA256 = "sha256"
@@ -84,7 +83,7 @@ class S3Upload:
         """Hands the buffer to a thread; waits while too many parts are under way, and tells of one that failed."""
         if self._upload_id is None:
             self._upload_id = self._begin()
-            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="s3-part")
+            self._pool = ThreadPoolExecutor(PARTS_IN_FLIGHT, thread_name_prefix="s3-part")
         assert self._pool is not None
         self._room.acquire()
         self._raise_failure()
