@@ -28,7 +28,7 @@ from tests.faults.named_http import FAULTS
 
 Out = Callable[[pytest.MonkeyPatch], None]
 NEVER = float("-inf")
-_BEGIN = Deadlines.begin
+_WITHIN = Deadlines.within
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ SAFEGUARDS = (
     Safeguard("an error inside a 200 is looked for", "error inside a 200",
               _put(operation, "_says_error", lambda _: False)),
     Safeguard("one deadline for a request and its whole answer", "slow-loris: an answer that drips",
-              _put(Deadlines, "begin", lambda self, limit, _: _BEGIN(self, limit, 25))),
+              _put(Deadlines, "within", lambda self, _, call: _WITHIN(self, 25, call))),
     Safeguard("a line that falls silent leaves it in doubt", "half-open line", _SILENT),
     Safeguard("redirects are not followed", "redirect", _followed),
     Safeguard("an answer has a largest size", "gzip bomb as an answer", _put(http, "LARGEST_REPLY_BYTES", 1 << 40)),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from math import inf
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Deadlines:
@@ -17,16 +21,21 @@ class Deadlines:
         self._due = dict[asyncio.Timeout, float]()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, limit: asyncio.Timeout, seconds: float) -> None:
-        """Has a timeout that was made without a time of its own end in so many seconds."""
-        loop = asyncio.get_running_loop()
-        due = self._due[limit] = loop.time() + seconds
-        if self._timer is None or due < self._timer.when():
-            self._set(loop, due)
+    async def within(self, seconds: float, call: Awaitable[T]) -> T:
+        """The result of a call.
 
-    def end(self, limit: asyncio.Timeout) -> None:
-        """What it limits is done, in time or not."""
-        del self._due[limit]
+        Raises:
+            TimeoutError: it is not done within so many seconds.
+        """
+        async with asyncio.timeout(None) as limit:
+            loop = asyncio.get_running_loop()
+            due = self._due[limit] = loop.time() + seconds
+            if self._timer is None or due < self._timer.when():
+                self._set(loop, due)
+            try:
+                return await call
+            finally:
+                del self._due[limit]
 
     def close(self) -> None:
         """Takes the timer back."""

@@ -94,12 +94,8 @@ class HttpTarget:
             wire = _Wire()
             _WIRE.set(wire)
             try:
-                async with asyncio.timeout(None) as limit:
-                    self._deadlines.begin(limit, self._deadline + body.size / SLOWEST_BYTES_A_SECOND)
-                    try:
-                        return await self._answered(method, url, headers, body)
-                    finally:
-                        self._deadlines.end(limit)
+                seconds = self._deadline + body.size / SLOWEST_BYTES_A_SECOND
+                return await self._deadlines.within(seconds, self._answered(method, url, headers, body))
             except aiohttp.InvalidURL as error:
                 raise Misconfigured(f"{self._base} is no address", fix=f"correct {self._connection.conn_id}") from error
             except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError) as error:

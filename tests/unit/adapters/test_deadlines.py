@@ -22,12 +22,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 async def limited(deadlines: Deadlines, seconds: float, lasts: float) -> bool:
     """Whether something that lasts so long is done within so many seconds."""
     try:
-        async with asyncio.timeout(None) as limit:
-            deadlines.begin(limit, seconds)
-            try:
-                await asyncio.sleep(lasts)
-            finally:
-                deadlines.end(limit)
+        await deadlines.within(seconds, asyncio.sleep(lasts))
     except TimeoutError:
         return False
     return True
