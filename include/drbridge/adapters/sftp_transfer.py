@@ -73,7 +73,7 @@ class ReadAhead:
         requests, pending, parts, gathered = self._requests(), deque[asyncio.Task[bytes]](), [], 0
         try:
             while True:
-                for request in islice(requests, self._most - len(pending)):
+                for request in islice(requests, self._most - len(pending) - len(parts)):
                     pending.append(asyncio.ensure_future(self._read(*request)))
                 if not pending:
                     break
