@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 PARTITIONS = 64
+BUFFER_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class Partitions:
 
     def write(self, entries: Entries) -> None:
         """Adds entries, each to the file of what it is about."""
-        data, bounds = memoryview(entries.rows.tobytes()), entries.bounds * entries.rows.itemsize
+        data, bounds = memoryview(entries.rows.view(np.uint8)), entries.bounds * entries.rows.itemsize
         for number, file in enumerate(self._opened()):
             file.write(data[bounds[number] : bounds[number + 1]])
 
     def _opened(self) -> list[IO[bytes]]:
         if not self._files:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._files = [(self.folder / f"{number:02d}").open("wb") for number in range(PARTITIONS)]
+            self._files = [(self.folder / f"{number:02d}").open("wb", BUFFER_BYTES) for number in range(PARTITIONS)]
         return self._files
 
     def paths(self) -> Iterator[Path]:
