@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic_core import to_json
 
@@ -187,8 +187,7 @@ class Call:
         return to_json(self.json, inf_nan_mode="constants")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What came back, whatever its status. A body over 5 MB is no reply: the request counts as lost.
 
     Attributes:

@@ -101,7 +101,7 @@ def _refused_5xx(patch: pytest.MonkeyPatch) -> None:
 
     def judge(reply: Any, *given: Any) -> Any:
         found = real(reply, *given)
-        return replace(found, state=ParcelState.REJECTED) if reply.status >= 500 else found
+        return found._replace(state=ParcelState.REJECTED) if reply.status >= 500 else found
 
     patch.setattr(sender, "judge", judge)
 

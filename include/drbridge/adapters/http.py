@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -80,7 +80,7 @@ class HttpTarget:
             headers["Authorization"] = authorization
         reply = await self._exchange(call.method, self._base + "/" + call.path.lstrip("/"), headers, body)
         told = _without(reply.body, (authorization.partition(" ")[2], self._connection.password))
-        return reply if told is reply.body else replace(reply, body=told)
+        return reply if told is reply.body else reply._replace(body=told)
 
     async def _fetch_token(self, url: str, form: bytes, headers: dict[str, str]) -> Reply:
         return await self._exchange("POST", url, headers, Body(len(form), {}, form))

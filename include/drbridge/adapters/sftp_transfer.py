@@ -25,6 +25,7 @@ from drbridge.spans import Spans
 
 CHUNK_BYTES = 8 << 20
 IN_FLIGHT_BYTES = 16 << 20
+HELD_BYTES = 20 << 20  # under way, or gathered for a chunk
 CHUNKS_AHEAD = 1
 STALL_SECONDS = 60.0
 _SAFE_BLOCK_BYTES = 16 << 10
@@ -70,10 +71,10 @@ class ReadAhead:
         self._task.add_done_callback(lambda _: self._ready.put(None))
 
     async def _fetch(self) -> None:
-        requests, pending, parts, gathered = self._requests(), deque[asyncio.Task[bytes]](), [], 0
+        requests, pending, parts, gathered = self._requests(), deque[asyncio.Task[bytes]](), list[bytes](), 0
         try:
             while True:
-                for request in islice(requests, self._most - len(pending) - len(parts)):
+                for request in islice(requests, self._most_now(gathered) - len(pending)):
                     pending.append(asyncio.ensure_future(self._read(*request)))
                 if not pending:
                     break
@@ -88,6 +89,10 @@ class ReadAhead:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
+
+    def _most_now(self, gathered: int) -> int:
+        """How many requests may be under way beside what is gathered for a chunk."""
+        return max(1, min(self._most, (HELD_BYTES - gathered) // self._block))
 
     def _requests(self) -> Iterator[tuple[int, int]]:
         """Where each request starts and how much it asks for; they fill up chunks."""

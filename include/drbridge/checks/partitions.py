@@ -39,7 +39,7 @@ class Partitions:
 
     def write(self, entries: Entries) -> None:
         """Adds entries, each to the file of what it is about."""
-        data, bounds = memoryview(entries.rows.view(np.uint8)), entries.bounds * entries.rows.itemsize
+        data, bounds = entries.rows.view(np.uint8).data, entries.bounds * entries.rows.itemsize
         for number, file in enumerate(self._opened()):
             file.write(data[bounds[number] : bounds[number + 1]])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from drbridge.contracts import MESSAGES, Message, stage_path
 from drbridge.contracts.aggregator import Aggregator
@@ -49,7 +48,7 @@ def _judge_alone(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing
     except (DrBridgeError, ValueError) as error:
         outcome = judge_unbuilt(error, claim)
         state = ParcelState.UNKNOWN if claim.in_doubt else outcome.state
-        return claim._replace(decided=replace(outcome, state=state))
+        return claim._replace(decided=outcome._replace(state=state))
 
 
 def _judge(tx: Tx, seal: Seal, lane: str, claim: Claim, standing: Standing | None) -> Claim:

@@ -7,7 +7,6 @@ For each group: (T1) the parcels are marked as under way; (W) right before the w
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 
 from drbridge.errors import Misconfigured
@@ -204,13 +203,13 @@ class Sender:
         """
         if each.outcome.code == NOT_BUILT and each.outcome.state is ParcelState.PENDING:
             hopeless = bool(each.claim.entity) and self._unbuildable(tx, each.claim, tries=1)
-            return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED)) if hopeless else each
+            return each._replace(outcome=each.outcome._replace(state=ParcelState.PARKED)) if hopeless else each
         if each.outcome.state is not ParcelState.UNKNOWN:
             return each
         if self.endpoint.unknown != "park" and not self._tried_in_vain(tx, each.claim):
             return each
         text = f"nobody knows whether it took effect after {each.claim.tries} tries: {each.outcome.text}"
-        return replace(each, outcome=replace(each.outcome, state=ParcelState.PARKED, code=IN_DOUBT, text=text))
+        return each._replace(outcome=each.outcome._replace(state=ParcelState.PARKED, code=IN_DOUBT, text=text))
 
     def _tried_in_vain(self, tx: Tx, claim: Claim) -> bool:
         """Whether it stays in doubt while its target works: something there succeeded since the try before this.
@@ -303,7 +302,7 @@ class Sender:
             if is_trouble(outcome):
                 self._keep_back()
         if claim.in_doubt and outcome.state is ParcelState.PENDING:
-            outcome = replace(outcome, state=ParcelState.UNKNOWN)  # what did not go now may have gone before
+            outcome = outcome._replace(state=ParcelState.UNKNOWN)  # what did not go now may have gone before
         return Settled(claim, outcome, claim.at, self.desk.clock.monotonic() - started)
 
     def _keep_back(self) -> None:
@@ -335,7 +334,7 @@ class Sender:
         outcome = judge(reply, claim, self.operation, self.endpoint, self.desk.clock.now())
         if outcome.state is not ParcelState.REJECTED:
             return outcome
-        return replace(outcome, text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
+        return outcome._replace(text=await asyncio.to_thread(scrubbed, outcome.text, call, self.endpoint.path))
 
     async def _lease_is_short(self) -> bool:
         """Whether what is sent now might still act when another worker has the lane.

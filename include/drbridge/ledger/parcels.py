@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Literal, NamedTuple
@@ -22,8 +21,7 @@ WAITS = "waits"  # the code of a message that waits for another to come first
 IN_DOUBT = "in_doubt"  # the code of what a person decides about because nobody knows whether it took effect
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of one claim.
 
     Attributes:
@@ -86,8 +84,7 @@ class Claim(NamedTuple):
     reaches: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A claim and its outcome, on the way into the ledger."""
 
     claim: Claim
@@ -96,8 +93,7 @@ class Settled:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A range of staged rows [first, last] and how many of them live in it; or the part of a message.
 
     Attributes:
@@ -281,7 +277,7 @@ def tries_with(tx: Tx, parcel_id: int, code: str) -> int:
 
 def split(tx: Tx, claim: Claim, halves: Sequence[Span]) -> None:
     """Writes the halves of a refused chunk beside it, in the transaction that marks it SPLIT."""
-    same = [replace(each, share=claim.share) for each in halves]
+    same = [each._replace(share=claim.share) for each in halves]
     add(tx, claim.delivery_id, claim.sha256, claim.destination, same, claim.generation)
 
 
