@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ from drbridge.ledger.parcels import Span
 from drbridge.ledger.states import ParcelState
 from drbridge.ledger.tables import deliveries, intakes, parcels
 from drbridge.systems import Endpoint, Flow
+
+RowNumbers = npt.NDArray[np.uint32]
 
 ROWS_WORTH_A_SHARE = 5_000
 TOOK_EFFECT = (ParcelState.ACKED, ParcelState.IN_FLIGHT, ParcelState.UNKNOWN, ParcelState.PARKED)
@@ -69,33 +71,43 @@ def rows_left(
 def spans(staged: StagedFile, endpoint: Endpoint) -> Iterator[Span]:
     """The ranges of live rows that travel together, by the shape of the endpoint's operation."""
     shape: Shape = operation_of(endpoint).shape
-    rows = live_rows(staged, endpoint.name)
-    if not rows.size:
-        return
+    total, pieces = staged.manifest.rows, _live_pieces(staged, endpoint.name)
     if shape == "file":
-        yield Span(0, staged.manifest.rows - 1, int(rows.size))
+        if count := sum(rows.size for rows in pieces):
+            yield Span(0, total - 1, count)
     elif shape == "row":
-        shares = _shares_of(staged.manifest.rows, endpoint, rows)
-        yield from (Span(row, row, 1, share=share) for row, share in zip(rows.tolist(), shares, strict=True))
+        for rows in pieces:
+            shares = _shares_of(total, endpoint, rows)
+            yield from (Span(row, row, 1, share=share) for row, share in zip(rows.tolist(), shares, strict=True))
     else:
-        chunks, counts = np.unique(rows // endpoint.rows, return_counts=True)
-        firsts, last = chunks * endpoint.rows, staged.manifest.rows - 1
-        shares = _shares_of(staged.manifest.rows, endpoint, firsts)
-        for first, count, share in zip(firsts.tolist(), counts.tolist(), shares, strict=True):
-            yield Span(first, min(first + endpoint.rows - 1, last), count, share=share)
+        yield from _chunks(pieces, total, endpoint)
 
 
-def _shares_of(total: int, endpoint: Endpoint, rows: npt.NDArray[np.uint32]) -> list[int]:
+def _chunks(pieces: Iterable[RowNumbers], total: int, endpoint: Endpoint) -> Iterator[Span]:
+    """The chunks of a file in which anything lives."""
+    counts = np.zeros(-(-total // endpoint.rows), np.int64)
+    for rows in pieces:
+        counts += np.bincount(rows // endpoint.rows, minlength=counts.size)
+    firsts = (np.flatnonzero(counts) * endpoint.rows).astype(np.uint32)
+    shares = _shares_of(total, endpoint, firsts)
+    for first, count, share in zip(firsts.tolist(), counts[counts > 0].tolist(), shares, strict=True):
+        yield Span(first, min(first + endpoint.rows, total) - 1, count, share=share)
+
+
+def _shares_of(total: int, endpoint: Endpoint, rows: RowNumbers) -> list[int]:
     """In which share of a large delivery each row travels: ranges that follow each other, one for each sender."""
     shares = max(1, min(endpoint.senders, MOST_SHARES, total // ROWS_WORTH_A_SHARE))
     numbers: list[int] = (rows.astype(np.uint64) * shares // total).tolist()
     return numbers
 
 
-def live_rows(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint32]:
+def live_rows(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> RowNumbers:
     """The numbers of the staged rows in [first, last] that travel in a view, in order."""
-    live = [frame["row"].to_numpy() for _, frame in staged.frames(view, first, last, columns=[])]
-    return np.concatenate(live) if live else np.empty(0, dtype=np.uint32)
+    return np.concatenate([np.empty(0, np.uint32), *_live_pieces(staged, view, first, last)])
+
+
+def _live_pieces(staged: StagedFile, view: str, first: int = 0, last: int | None = None) -> Iterator[RowNumbers]:
+    return (frame["row"].to_numpy() for _, frame in staged.frames(view, first, last, columns=[]))
 
 
 def halves(staged: StagedFile, view: str, first: int, last: int) -> list[Span]:

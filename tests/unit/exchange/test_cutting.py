@@ -5,12 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-import numpy as np
-import pytest
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drbridge.exchange import cutting
 from drbridge.exchange.cutting import ROWS_WORTH_A_SHARE, spans
 from drbridge.ledger.leases import MOST_SHARES
 from drbridge.ledger.parcels import Span
@@ -18,15 +16,16 @@ from drbridge.systems import DEFAULT_FILE, Endpoint, load
 
 OUTCOMES = load(DEFAULT_FILE).endpoints["dacs_event_outcome"]
 MOST_SENDERS = 32
+ROWS_OF_A_PART = 3_333
 
 
 def cut(rows: int, senders: int, refused: int = 0) -> list[Span]:
     """The parcels of a file of which the first so many rows were refused."""
     endpoint: Endpoint = OUTCOMES.model_copy(update={"senders": senders})
-    staged = cast(Any, SimpleNamespace(manifest=SimpleNamespace(rows=rows)))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cutting, "live_rows", lambda *_: np.arange(refused, rows, dtype=np.uint32))
-        return list(spans(staged, endpoint))
+    live = pl.DataFrame({"row": pl.Series(range(refused, rows), dtype=pl.UInt32)})
+    parts = list(enumerate(live.iter_slices(ROWS_OF_A_PART)))
+    staged = cast(Any, SimpleNamespace(manifest=SimpleNamespace(rows=rows), frames=lambda *_, columns: iter(parts)))
+    return list(spans(staged, endpoint))
 
 
 def test_small_file_is_one_share() -> None:
