@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 metadata = MetaData(
@@ -126,6 +127,8 @@ deliveries = Table(
     Index(None, "state", "lane"),
 )
 
+OF_MESSAGES = text("entity IS NOT NULL")
+
 # One request or one stored object of a delivery: the staged rows [first_row, last_row], or the parts of a message.
 # The entity (hashed, never in clear) is what a part speaks of: empty when its order does not matter, null in files.
 # The share of a large delivery is what one sender works on; it is fixed when the delivery is cut.
@@ -153,7 +156,7 @@ parcels = Table(
     Column("share", Integer, nullable=False, default=0, server_default="0"),
     Index(None, "delivery_id", "state", "first_row"),
     Index(None, "delivery_id", "first_row"),
-    Index(None, "entity", "state"),
+    Index(None, "entity", "state", sqlite_where=OF_MESSAGES, postgresql_where=OF_MESSAGES),
 )
 
 # A message beside its intake: the number its sender is told, and its content, sealed. Everything else that names a
