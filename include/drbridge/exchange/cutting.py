@@ -87,7 +87,10 @@ def _chunks(pieces: Iterable[RowNumbers], total: int, endpoint: Endpoint) -> Ite
     """The chunks of a file in which anything lives."""
     counts = np.zeros(-(-total // endpoint.rows), np.int64)
     for rows in pieces:
-        counts += np.bincount(rows // endpoint.rows, minlength=counts.size)
+        if rows.size:
+            first_chunk = rows[0] // endpoint.rows
+            here = np.bincount(rows // endpoint.rows - first_chunk)
+            counts[first_chunk : first_chunk + here.size] += here
     firsts = (np.flatnonzero(counts) * endpoint.rows).astype(np.uint32)
     shares = _shares_of(total, endpoint, firsts)
     for first, count, share in zip(firsts.tolist(), counts[counts > 0].tolist(), shares, strict=True):
