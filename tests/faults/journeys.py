@@ -26,7 +26,6 @@ from drbridge.exchange.staging import Staging
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries
 from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
 from drbridge.ledger.states import UNFINISHED, DeliveryState
 from drbridge.ledger.tables import deliveries as deliveries_table
 from drbridge.ledger.tables import leases, parcels, sightings
@@ -40,6 +39,7 @@ from tests.flows.conftest import SAMPLES
 from tests.flows.control_records import record_of
 from tests.flows.more_rows import many_rows
 from tests.flows.stages import COMPLETED, IN_PROGRESS, SCHEDULED, Said
+from tests.ledgers import ledger_in
 
 BY_ITSELF = Work()
 MOST_RUNS = 8
@@ -171,11 +171,6 @@ class Road:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = Ledger(f"sqlite:///{self.folder / 'fresh.db'}")
-        upgrade(fresh)
-        with fresh.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        fresh.close()
         self.model = self.without_fault()
 
     def desk(self) -> Desk:
@@ -183,7 +178,7 @@ class Road:
         home = self.folder / "home"
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
-        shutil.copy(self.folder / "fresh.db", home / "ledger.db")
+        ledger_in(home).close()
         self.journey.begin(self.box)
         return self.desk_in(home)
 

@@ -19,10 +19,10 @@ from drbridge.errors import DrBridgeError, Unreachable
 from drbridge.exchange.uploads import Noted
 from drbridge.ledger import uploads
 from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
 from drbridge.ports import AlreadyThere, Upload, UploadNote
 from tests.faults import gate as gates
 from tests.faults.gate import Gate, Refusal, Rule, part_of
+from tests.ledgers import ledger_in
 from tests.stores.places import BUCKET
 from tests.stores.test_exam import HOSTILE
 
@@ -72,8 +72,7 @@ def test_a_put_that_breaks_off_before_its_body_leaves_no_object(store: S3Store) 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(made)
+    made = ledger_in(tmp_path)
     yield made
     made.close()
 

@@ -5,27 +5,27 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from drbridge.adapters.outside import ConnectionsOutside, connection_from_json
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import Staging
-from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
 from drbridge.ports import Connection
 from drbridge.systems import Systems
-from drbridge_sandbox.sandbox import Sandbox
+from drbridge_sandbox.sandbox import SYSTEMS, Sandbox
 from tests.flows.killed import run_and_die
 from tests.forks import forked
+from tests.ledgers import ledger_in
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 
 
 def desk_of(box: Sandbox, systems: Systems, folder: Path) -> Desk:
     """A desk on the sandbox, its ledger and staging under `folder`."""
-    ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
-    upgrade(ledger)
     staging = Staging((folder / "staging").as_uri())
-    return Desk(systems, ledger, staging, ConnectionsOutside(partial(connection_of, box), inbox=staging.inbox))
+    return Desk(
+        systems, ledger_in(folder), staging, ConnectionsOutside(partial(connection_of, box), inbox=staging.inbox)
+    )
 
 
 def sweep(sandbox: Sandbox, systems: Systems) -> None:
@@ -34,10 +34,20 @@ def sweep(sandbox: Sandbox, systems: Systems) -> None:
         sandbox.far(system).reset()
     places = {url for flow in systems.flows.values() for url in flow.places}
     urls = {store.url for store in systems.stores.values()} | places
-    for url in urls | {f"{url}/rejects" for url in urls}:
+    folders = {url for url in urls if url.startswith("sftp:")}
+    for url in folders | {f"{url}/rejects" for url in folders}:
         place = sandbox.place(url)
         for name in place.names():
             place.remove(name)
+    for bucket in SYSTEMS:
+        _empty(sandbox.place(f"s3://{bucket}_objects/{bucket}").client, bucket)
+
+
+def _empty(client: Any, bucket: str) -> None:
+    """Every object goes: one listing for all places in a bucket."""
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for each in page.get("Contents", []):
+            client.delete_object(Bucket=bucket, Key=each["Key"])
 
 
 def connection_of(box: Sandbox, conn_id: str) -> Connection:

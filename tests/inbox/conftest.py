@@ -9,8 +9,8 @@ import pytest
 
 from drbridge.inbox.reading import Limits
 from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
 from tests.inbox.serving import Inbox, desk_of, served
+from tests.ledgers import ledger_in
 from tests.unit.conftest import ledger  # noqa: F401  both databases, as for the ledger
 
 
@@ -25,8 +25,7 @@ def inbox(ledger: Ledger, tmp_path: Path) -> Iterator[Inbox]:  # noqa: F811
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inbox]:
     """On SQLite, one for all tests of a module: for what is refused. Impatient, so that tests need not wait."""
     folder = tmp_path_factory.mktemp("door")
-    kept = Ledger(f"sqlite:///{folder / 'ledger.db'}")
-    upgrade(kept)
+    kept = ledger_in(folder)
     with served(desk_of(kept, folder), folder, Limits(message_seconds=1, file_seconds=1, wait_seconds=2)) as running:
         yield running
     kept.close()

@@ -17,10 +17,9 @@ import pytest
 from drbridge.contracts import MESSAGES
 from drbridge.inbox.paths import DOORS, PUBLISHED_PREFIX, SHORT_PREFIX
 from drbridge.inbox.reading import Limits
-from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
 from drbridge.ledger.tables import messages
 from tests.inbox.serving import DERMS, Inbox, desk_of, served
+from tests.ledgers import ledger_in
 
 EXAMPLES = os.environ.get("DRBRIDGE_SCHEMATHESIS_EXAMPLES")
 HOW_LONG = ["--max-examples", EXAMPLES] if EXAMPLES else ["--max-examples", "2", "--phases", "fuzzing"]
@@ -35,8 +34,7 @@ def some_of(prefix: str) -> pytest.MarkDecorator:
 @pytest.fixture
 def patient(tmp_path: Path) -> Iterator[Inbox]:
     """Nothing settles here, so waiting is cut short."""
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    upgrade(ledger)
+    ledger = ledger_in(tmp_path)
     with served(desk_of(ledger, tmp_path), tmp_path, Limits(wait_seconds=0.05)) as inbox:
         yield inbox
     ledger.close()

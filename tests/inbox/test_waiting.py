@@ -24,10 +24,12 @@ AT_ONCE = f"{PUBLISHED_PREFIX}/OUTL-BA-DRMS_DACS_ENROLLRQ/1.0/enroll-to-dacs"
 
 
 def while_it_waits(inbox: Inbox, call: Any, act: Any) -> httpx.Response:
-    """Makes a call in another thread, and something happen meanwhile."""
+    """Makes a call in another thread, and something happen while its message is stored and it waits for the result."""
     with ThreadPoolExecutor(1) as caller:
         answer = caller.submit(call)
-        time.sleep(0.6)
+        while not inbox.count(deliveries):
+            time.sleep(0.05)
+        time.sleep(0.3)
         assert not answer.done()
         act()
         told: httpx.Response = answer.result(10)

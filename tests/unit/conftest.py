@@ -11,15 +11,16 @@ from sqlalchemy import text
 from drbridge.ledger.database import Ledger
 from drbridge.ledger.schema import upgrade
 from drbridge.ledger.tables import metadata
+from tests.ledgers import ledger_in
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "sqlite":
-        made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+        made = ledger_in(tmp_path)
     else:
         made = Ledger(request.getfixturevalue("postgres_url"))
-    upgrade(made)
+        upgrade(made)
     yield made
     if request.param == "postgres":
         with made.write() as tx:

@@ -16,8 +16,8 @@ from drbridge.cli.docs import CommandDocs, commands_of
 from drbridge.exchange.accept import accept, read
 from drbridge.ledger import audit, intakes
 from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
 from drbridge.ledger.tables import messages
+from tests.ledgers import ledger_in
 from tests.unit.contracts.messages import good
 from tests.unit.ledger.test_parcels import arrive
 
@@ -29,8 +29,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     monkeypatch.setenv("DRBRIDGE_HOME", str(tmp_path))
     monkeypatch.setenv("DRBRIDGE_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setenv("DRBRIDGE_STAGING", (tmp_path / "staging").as_uri())
-    made = Ledger()
-    upgrade(made)
+    made = ledger_in(tmp_path)
     yield made
     made.close()
 

@@ -17,8 +17,6 @@ from drbridge.adapters.inbox_folder import InboxFolder
 from drbridge.exchange.desk import Desk
 from drbridge.exchange.staging import Staging
 from drbridge.ledger import deliveries as book
-from drbridge.ledger.database import Ledger
-from drbridge.ledger.schema import upgrade
 from drbridge.ledger.states import DeliveryState
 from drbridge.ledger.tables import deliveries, leases, parcels, targets
 from drbridge.ports import Call, FileStore, Reply, RestTarget
@@ -26,6 +24,7 @@ from drbridge.systems import DEFAULT_FILE, Systems, load
 from tests.faults.search.far import meanings
 from tests.faults.search.invariants import Violation
 from tests.flows.chain import run
+from tests.ledgers import ledger_in
 
 FLOWS = TO_DACS, TO_OUAI = "derms_dacs_event_outcome", "derms_ouai_event_outcome"
 SOURCE, STORE = "inbox://event_outcomes", "inbox://ouai"
@@ -130,8 +129,7 @@ class Chain:
 
     def __init__(self, folder: Path, fuse: Fuse) -> None:
         self.fuse, self.outside = fuse, Services(folder / "places", fuse)
-        ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
-        upgrade(ledger)
+        ledger = ledger_in(folder)
         staging = Staging((folder / "staging").as_uri())
         self.desk = Desk(systems(), ledger, staging, self.outside)
         for name in ("begin", "commit"):
