@@ -45,7 +45,7 @@ def own_share_only(patch: Patch) -> None:
 
     def claim(tx: Connection, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
         look = queue._claimable(tx).where(table.c.delivery_id == delivery_id)
-        return queue._take(tx, lease, look.limit(want))
+        return [Claim(*row) for row in queue._take(tx, lease, look.limit(want))]
 
     patch.setattr(queue, "claim", claim)
 

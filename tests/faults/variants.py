@@ -47,11 +47,11 @@ def no_intent(patch: pytest.MonkeyPatch) -> None:
     """That a parcel is under way is written down with what came of it, not before it goes on the wire."""
     take, write = queue._take, parcels._write
 
-    def taken(tx: Tx, lease: Lease, look: Any) -> list[Claim]:
+    def taken(tx: Tx, lease: Lease, look: Any) -> Sequence[tuple[Any, ...]]:
         with tx.begin_nested() as unwritten:
-            claims = take(tx, lease, look)
+            rows = take(tx, lease, look)
             unwritten.rollback()
-        return claims
+        return rows
 
     def written(tx: Tx, lease: Lease, group: Sequence[Settled]) -> set[int]:
         ids = [each.claim.id for each in group]

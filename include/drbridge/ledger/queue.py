@@ -37,14 +37,41 @@ def shares_to_move(tx: Tx, delivery_id: int) -> list[int]:
 
 
 def claim(tx: Tx, lease: Lease, delivery_id: int, want: int) -> list[Claim]:
-    """Marks up to `want` parcels of our share of a delivery as under way, those in doubt first, before the wire."""
+    """Marks up to `want` parcels of our share of a delivery as under way, those in doubt first, before the wire.
+
+    What they have in common is read once for all of them.
+    """
+    intake_id, noun, sha256, name, destination, at, verdict, opened_at, sealed = _shared(tx, delivery_id)
     claims: list[Claim] = []
     for state in (ParcelState.UNKNOWN, ParcelState.PENDING):
-        look = _claimable(tx, state).where(
-            parcels.c.delivery_id == delivery_id, parcels.c.share == lease.share, parcels.c.next_at <= clock(tx)
-        )  # fmt: skip
-        claims += _take(tx, lease, look.order_by(parcels.c.first_row).limit(want - len(claims)))
+        mine = parcels.c.delivery_id == delivery_id, parcels.c.share == lease.share, parcels.c.state == state
+        look = select(*_OWN).where(*mine, parcels.c.next_at <= clock(tx)).order_by(parcels.c.first_row)
+        claims += [
+            Claim(number, delivery_id, intake_id, noun, sha256, name, destination, first, last, rows, key, generation,
+                  tries, state is ParcelState.UNKNOWN, at, verdict, entity, order_at, opened_at, sealed, lease.share)
+            for number, first, last, rows, key, generation, tries, entity, order_at
+            in _take(tx, lease, look.limit(want - len(claims)))
+        ]  # fmt: skip
     return claims
+
+
+_OWN = (
+    parcels.c.id, parcels.c.first_row, parcels.c.last_row, parcels.c.rows, parcels.c.key, parcels.c.generation,
+    parcels.c.tries + 1, parcels.c.entity, parcels.c.order_at,
+)  # fmt: skip
+
+
+def _shared(tx: Tx, delivery_id: int) -> tuple[Any, ...]:
+    """What the claims of a delivery have in common."""
+    return tx.execute(
+        select(
+            deliveries.c.intake_id, intakes.c.noun, intakes.c.sha256, intakes.c.name, deliveries.c.destination,
+            clock(tx), deliveries.c.verdict, deliveries.c.opened_at, func.coalesce(messages.c.sealed, b""),
+        )
+        .join_from(deliveries, intakes)
+        .join(messages, messages.c.intake_id == deliveries.c.intake_id, isouter=True)
+        .where(deliveries.c.id == delivery_id)
+    ).one()  # fmt: skip
 
 
 def claim_across(tx: Tx, lease: Lease, want: int) -> list[Claim]:
@@ -53,18 +80,14 @@ def claim_across(tx: Tx, lease: Lease, want: int) -> list[Claim]:
     Of an entity the oldest goes first; nothing of it goes while another is under way or in doubt. One that waits for
     its predecessor does not stand in the way of others: the predecessor may be among them.
     """
-    return _take(
-        tx, lease,
-        _claimable(tx)
-        .where(
-            deliveries.c.lane == lease.lane,
-            deliveries.c.state == DeliveryState.OPEN,
-            parcels.c.next_at <= clock(tx),
-            none_stands_before(),
-        )
-        .order_by(*OLDEST_FIRST, parcels.c.first_row)
-        .limit(want),
-    )  # fmt: skip
+    look = _claimable(tx).where(
+        deliveries.c.lane == lease.lane,
+        deliveries.c.state == DeliveryState.OPEN,
+        parcels.c.next_at <= clock(tx),
+        none_stands_before(),
+    )
+    oldest_first = look.order_by(*OLDEST_FIRST, parcels.c.first_row)
+    return [Claim(*row) for row in _take(tx, lease, oldest_first.limit(want))]
 
 
 def none_stands_before() -> ColumnElement[bool]:
@@ -81,15 +104,16 @@ def none_stands_before() -> ColumnElement[bool]:
     return or_(func.coalesce(parcels.c.entity, "") == "", ~behind.exists())
 
 
-def _take(tx: Tx, lease: Lease, look: Select[Any]) -> list[Claim]:
+def _take(tx: Tx, lease: Lease, look: Select[Any]) -> Sequence[tuple[Any, ...]]:
+    """Marks what is found as under way; the first of each row is the parcel's id."""
     rows = tx.execute(look).all()
     if rows:
         tx.execute(
             update(parcels)
-            .where(parcels.c.id.in_([row.id for row in rows]))
+            .where(parcels.c.id.in_([row[0] for row in rows]))
             .values(state=ParcelState.IN_FLIGHT.value, epoch=lease.epoch, tries=parcels.c.tries + 1)
         )
-    return [Claim(*row) for row in rows]
+    return rows
 
 
 def waiting(tx: Tx, lane: str, limit: int = 1_000) -> list[Claim]:
@@ -113,7 +137,7 @@ def as_claim(delivery: Row[Any], parcel: Row[Any], sealed: bytes = b"") -> Claim
     )  # fmt: skip
 
 
-def _claimable(tx: Tx, *states: ParcelState) -> Select[Any]:
+def _claimable(tx: Tx) -> Select[Any]:
     """What a claim is made of, in the order of its members."""
     is_in_doubt = parcels.c.state == ParcelState.UNKNOWN
     return (
@@ -127,7 +151,7 @@ def _claimable(tx: Tx, *states: ParcelState) -> Select[Any]:
         .join_from(parcels, deliveries)
         .join(intakes)
         .join(messages, messages.c.intake_id == deliveries.c.intake_id, isouter=True)
-        .where(parcels.c.state.in_(states or (ParcelState.PENDING, ParcelState.UNKNOWN)))
+        .where(parcels.c.state.in_((ParcelState.PENDING, ParcelState.UNKNOWN)))
     )  # fmt: skip
 
 
