@@ -118,7 +118,7 @@ class Keys:
         Args:
             rows: their hashes.
         """
-        keys = frame.select(self.key)
+        keys = frame.select_seq(self.key)
         entries = np.empty(frame.height, ENTRY)
         entries["high"] = keys.hash_rows(seed=self._seeds[0]).to_numpy()
         entries["low"] = keys.hash_rows(seed=self._seeds[1]).to_numpy()

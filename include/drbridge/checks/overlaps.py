@@ -55,7 +55,7 @@ class Overlaps:
             rows: their hashes.
         """
         claims = self.periods.claimed(frame)
-        things = claims.select(self.periods.of)
+        things = claims.select_seq(self.periods.of)
         entries = np.empty(claims.height, ENTRY)
         entries["high"] = things.hash_rows(seed=self._seeds[0]).to_numpy()
         entries["low"] = things.hash_rows(seed=self._seeds[1]).to_numpy()

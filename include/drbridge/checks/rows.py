@@ -111,7 +111,7 @@ def _at_a_glance(records: Records, layout: Layout) -> tuple[pl.DataFrame, Mask]:
         return pl.DataFrame(schema={"record": pl.UInt32, **layout.schema}), good
     lines = lines_of(data)
     assert lines.len() == numbers.size, "records were told apart differently by two readers"
-    sure = lines.to_frame().select(layout.sure_row.fill_null(False)).to_series()
+    sure = lines.to_frame().select_seq(layout.sure_row.fill_null(False)).to_series()
     good[numbers[~sure.to_numpy()]] = False
     frame, numbers = _fields(lines.filter(sure), layout), np.flatnonzero(good)
     fits = layout.contract.surely_fit(frame, layout.now)
@@ -144,9 +144,9 @@ def _fields(lines: pl.Series, layout: Layout) -> pl.DataFrame:
     """The fields of lines that have one for each column; an empty one is null."""
     frame = lines.str.splitn(layout.delimiter, len(layout.columns)).struct.unnest()
     frame.columns = list(layout.columns)
-    empty = frame.select((pl.all() == "").any()).row(0)
+    empty = frame.select_seq((pl.all() == "").any()).row(0)
     holed = pl.col(compress(layout.columns, empty))
-    return frame.with_columns(pl.when(holed != "").then(holed)) if any(empty) else frame
+    return frame.with_columns_seq(pl.when(holed != "").then(holed)) if any(empty) else frame
 
 
 def _only(records: Records, plain: Mask) -> bytes:

@@ -231,7 +231,7 @@ class Contract:
             frame: one text column per column of the file.
         """
         rules = self.model.sure_rules(frozenset(frame.columns), now)
-        told = frame.select(rule.fill_null(False).alias(str(number)) for number, rule in enumerate(rules))
+        told = frame.select_seq(rule.fill_null(False).alias(str(number)) for number, rule in enumerate(rules))
         good = np.ones(frame.height, dtype=np.bool_)
         for each in told:
             good &= each.to_numpy()
@@ -272,10 +272,10 @@ class Contract:
 def _warned(warning: Warn, frame: pl.DataFrame) -> Iterator[Problem]:
     """One warning for each row it concerns, with the first column that it concerns, and how many more do."""
     if warning.first is not None:
-        if not any(frame.select(warning.first.any()).row(0)):
+        if not any(frame.select_seq(warning.first.any()).row(0)):
             return
         frame = frame.filter(pl.any_horizontal(warning.first))
-    told = frame.select("line", warning.when.fill_null(False))
+    told = frame.select_seq("line", warning.when.fill_null(False))
     for line, *flags in told.filter(pl.any_horizontal(pl.exclude("line"))).iter_rows():
         first, *others = compress(told.columns[1:], flags)
         more = f" (as in {len(others)} more)" if others else ""

@@ -207,7 +207,9 @@ class IntervalContract(Contract):
         names, model = self.layout, self.model
         assert issubclass(model, IntervalRow)
         columns = sorted(filter(names.number, frame.columns), key=names.number)
-        numbers = frame.select(pl.col(*columns, names.total).cast(pl.Float64, strict=False)).to_numpy(order="fortran")
+        numbers = frame.select_seq(pl.col(*columns, names.total).cast(pl.Float64, strict=False)).to_numpy(
+            order="fortran"
+        )
         rows = Intervals(numbers[:, :-1], _interval_counts(frame, names), numbers[:, -1])
         good = ~np.isnan(rows.total)
         good &= (rows.count > 0) & (rows.count <= len(columns)) & (rows.present > 0) & ~rows.beyond
@@ -234,9 +236,9 @@ def _sure_number(kind: Number) -> str:
 def _interval_counts(frame: pl.DataFrame, names: IntervalColumns) -> Counts:
     """How many intervals lie between start and end; 0 where that is not certain."""
     seconds = _utc_seconds(pl.col(names.end)) - _utc_seconds(pl.col(names.start))
-    told = frame.select(seconds.alias("seconds"), pl.col(names.size).cast(pl.Int64, strict=False).alias("size"))
+    told = frame.select_seq(seconds.alias("seconds"), pl.col(names.size).cast(pl.Int64, strict=False).alias("size"))
     fits = (pl.col("size") > 0) & (pl.col("seconds") > 0) & (pl.col("seconds") % pl.col("size") == 0)
-    counts = told.select(pl.when(fits).then(pl.col("seconds") // pl.col("size")).otherwise(0).fill_null(0))
+    counts = told.select_seq(pl.when(fits).then(pl.col("seconds") // pl.col("size")).otherwise(0).fill_null(0))
     return counts.to_series().to_numpy()
 
 
