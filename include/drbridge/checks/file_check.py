@@ -131,6 +131,7 @@ class FileCheck:
                 yield from self._note(found)
                 if cut_off is not None:
                     raise cut_off
+                del found  # not kept while the next is waited for
         if self._refusal is None and not self._rows and self.contract.empty_is_refused:
             raise Incomplete(
                 "The file has a header and no rows", fix="have it sent again with its rows", code="no_rows", line=1

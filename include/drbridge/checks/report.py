@@ -35,7 +35,7 @@ class Limits:
     max_unpacked_bytes: int = 10 << 30
     max_field_bytes: int = 1_000_000
     max_row_bytes: int = 4 << 20
-    block_bytes: int = 3_000_000
+    block_bytes: int = 2_500_000
     block_rows: int = 100_000
     block_fields: int = 800_000
 

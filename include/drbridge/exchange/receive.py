@@ -158,6 +158,7 @@ def _checked(
             for block in blocks:
                 keep()
                 run.write(block)
+                del block  # not kept while the next is waited for
         report = check.report()
         return report, None if report.refusal else run.publish(report)
     finally:
