@@ -25,7 +25,6 @@ from drbridge.exchange.send import answer, send
 from drbridge.exchange.staging import Staging
 from drbridge.exchange.work import Work
 from drbridge.ledger import deliveries
-from drbridge.ledger.database import Ledger
 from drbridge.ledger.states import UNFINISHED, DeliveryState
 from drbridge.ledger.tables import deliveries as deliveries_table
 from drbridge.ledger.tables import leases, parcels, sightings
@@ -178,13 +177,12 @@ class Road:
         home = self.folder / "home"
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
-        ledger_in(home).close()
         self.journey.begin(self.box)
         return self.desk_in(home)
 
     def desk_in(self, home: Path) -> Desk:
         staging = Staging((home / "staging").as_uri())
-        return Desk(site(), Ledger(f"sqlite:///{home / 'ledger.db'}"), staging, self.outside(staging.inbox))
+        return Desk(site(), ledger_in(home), staging, self.outside(staging.inbox))
 
     def without_fault(self) -> Left:
         """The model; a busy machine may need more than one run for it."""

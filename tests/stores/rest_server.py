@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -102,13 +103,13 @@ class RestServer:
 
 
 @contextmanager
-def running() -> Iterator[RestServer]:
+def running(tls: ssl.SSLContext | None = None) -> Iterator[RestServer]:
     server, runner = RestServer(), LoopThread("rest")
 
     async def start() -> web.AppRunner:
         app_runner = web.AppRunner(server.app(), shutdown_timeout=0.1)
         await app_runner.setup()
-        await web.TCPSite(app_runner, "127.0.0.1", 0).start()
+        await web.TCPSite(app_runner, "127.0.0.1", 0, ssl_context=tls).start()
         server.port = app_runner.addresses[0][1]
         return app_runner
 

@@ -10,6 +10,8 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from drbridge.errors import Misconfigured
 from drbridge.ports import Call, Connection, FilePart, Lost, NotSent, Reply
 from drbridge_sandbox.children import free_ports
 from tests.stores.rest_server import RestServer, running
+from tests.stores.smtp_server import certificate
 
 
 @pytest.fixture
@@ -82,6 +85,17 @@ def test_a_server_without_tls_means_not_sent(server: RestServer) -> None:
     with pytest.raises(NotSent):
         call(Connection("x", "http", "127.0.0.1", server.port, schema="https"), post("/echo"))
     assert server.bodies == []
+
+
+def test_a_certificate_that_nobody_vouches_for_means_not_sent_unless_it_is_named(tmp_path: Path) -> None:
+    tls, trusted = certificate(tmp_path)
+    with running(tls) as server:
+        for verify in ({}, {"verify": True}, {"verify": "true"}):
+            with pytest.raises(NotSent):
+                call(replace(server.connection(**verify), schema="https"), post("/echo"))
+        assert server.bodies == []
+        for verify in ({"verify": str(trusted)}, {"verify": False}):
+            assert call(replace(server.connection(**verify), schema="https"), post("/echo")).status == 200
 
 
 def test_a_server_that_takes_no_connection_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

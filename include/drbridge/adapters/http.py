@@ -124,13 +124,14 @@ class HttpTarget:
         return self._session
 
     def _tls(self) -> ssl.SSLContext | bool:
-        verify, cert = self._connection.extra.get("verify", True), self._connection.extra.get("cert")
-        if str(verify).lower() == "false":
+        verify, cert = str(self._connection.extra.get("verify", True)), self._connection.extra.get("cert")
+        if verify.lower() == "false":
             return False
-        if str(verify).lower() == "true" and not cert:
+        is_ordinary = verify.lower() == "true"
+        if is_ordinary and not cert:
             return True  # aiohttp's own context, made once for all: reading the machine's certificates takes 20 ms
         try:
-            context = ssl.create_default_context(cafile=None if str(verify).lower() == "true" else str(verify))
+            context = ssl.create_default_context(cafile=None if is_ordinary else verify)
             if cert:
                 context.load_cert_chain(str(cert))
         except (OSError, ssl.SSLError) as error:
